@@ -29,7 +29,7 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
         if not docs or "\0" in "".join(docs): raise ValueError("input.txt holds no text")
         return docs
     except Exception as error:
-        sys.exit(f"No text to learn from ({error}). Save some as input.txt: in UTF-8, a document a line")
+        sys.exit(f"No text to learn from ({error}): save some as input.txt, UTF-8, a document a line")
 def encode(text, vocab):
     """The tokens of text between two BOS: "beginning of sequence", which here marks the end too."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
@@ -60,7 +60,7 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
-        """Set the grad of every Value that self was computed from: d self / d Value. A leaf adds up."""
+        """Set grad, for all that self was computed from, to d self / d it; a leaf adds it to its own."""
         self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self
         nodes = [self] if self.inputs else []  # all that self was computed from, but for the leaves
         for node in nodes:  # this list grows while we walk along it
