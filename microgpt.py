@@ -1,16 +1,16 @@
-"""microgpt: a whole GPT in plain Python, to be read from top to bottom. A language model reads the
-start of a text and says how likely each letter is to come next. This one learns that from a list of
-names, then makes up new ones, by nothing but arithmetic and the chain rule. Its numbers are those
-of Andrej Karpathy's microGPT of 2026 (karpathy.github.io/2026/02/12/microgpt)."""
+"""microgpt: a whole GPT (generative pretrained transformer) in plain Python, to be read from top to
+bottom. A language model reads the start of a text and says how likely each letter is to come next.
+This one learns it from a list of names, then makes up new ones, by nothing but arithmetic and the
+chain rule: the design, and the very numbers, of karpathy.github.io/2026/02/12/microgpt."""
 import contextlib, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
 n_layer = 1           # rounds of attention and MLP: more can learn subtler rules, and run slower
-n_embd = 16           # numbers in the vector of a token: more can say finer things, and run slower
+n_embd = 16           # numbers that stand for a token, its vector: more tell more, and run slower
 n_head = 4            # attention heads, things to look for at once; n_embd is divided among them
-block_size = 16       # how many tokens of a document it reads; the longest name has 15 letters
-num_steps = 1000      # training steps, one document each: more teach it more
-learning_rate = 0.01  # how far a step moves a weight: less learns slowly, far more learns nothing
+block_size = 16       # most tokens that it reads of a document; the longest name: 15 letters + BOS
+num_steps = 1000      # training steps, one document each: more of them teach it more
+learning_rate = 0.01  # how far a step moves a weight, at first: less is slow, far more is chaos
 temperature = 0.5     # daring of the samples: near 0 the likeliest letters, 1 as learned, 2 wild
 num_samples = 20      # new names to print at the end
 seed = 42             # where the random numbers begin: another seed, other weights and names
@@ -26,32 +26,32 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
             os.replace("input.txt.part", "input.txt")  # only a whole file gets the name
         with open("input.txt", encoding="utf-8-sig") as file:  # -sig: skip a byte order mark
             docs = [line.strip() for line in file if line.strip()]
-        if not docs or "\0" in "".join(docs): raise ValueError("input.txt holds no text")
+        if not docs or "\0" in "".join(docs): raise ValueError("input.txt is empty or binary")
         return docs
     except Exception as error:
-        sys.exit(f"No text to learn from ({error}): save some as input.txt, UTF-8, a document a line")
+        sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, line by line")
 def encode(text, vocab):
     """The tokens of text between two BOS: "beginning of sequence", which here marks the end too."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the next number
+    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the next token
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
 def as_value(x): return x if isinstance(x, Value) else Value(x)  # plain numbers can be mixed in
 class Value:
-    """A number, `data`, the Values it was computed from, `inputs`, and its derivative toward each.
-    Without inputs it is a leaf, such as a weight. A later Value's backward() finds its `grad`."""
-    __slots__ = ("data", "grad", "inputs", "derivatives", "age", "pending")
-    ages = itertools.count(0, -1)  # 0, -1, -2, ...: the younger a Value, the lower its number
+    """A number, `data`; the Values it was computed from, `inputs`; d data / d input for each one.
+    A leaf, such as a weight, has none. `grad`, the gradient: d result / d data, by backward()."""
+    __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
+    births = itertools.count()  # 0, 1, 2, ...: the younger a Value, the higher its number
     def __init__(self, data, inputs=(), derivatives=()):
-        self.data, self.grad, self.age = data, 0.0, next(Value.ages)
-        self.inputs, self.derivatives, self.pending = inputs, derivatives, inputs != ()
-    # Each operation: its result, what it was computed from, and its derivative toward each of them.
+        self.data, self.grad, self.birth = data, 0.0, next(Value.births)
+        self.inputs, self.derivatives, self.unvisited = inputs, derivatives, bool(inputs)
+    # Each operation: its result, what that was computed from, and the derivative by each of these.
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))
+    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # 0 if n is
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (1.0 if a.data > 0 else 0.0,))
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # bent at 0
     def __neg__(a): return a * -1
     def __sub__(a, b): return a + -b
     def __rsub__(a, b): return -a + b
@@ -60,71 +60,71 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
-        """Set grad, for all that self was computed from, to d self / d it; a leaf adds it to its own."""
+        """Set grad to d self / d it in all that self was computed from; in leaves, add to grad."""
         self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self
         nodes = [self] if self.inputs else []  # all that self was computed from, but for the leaves
         for node in nodes:  # this list grows while we walk along it
             for value in node.inputs:
-                if value.pending:  # neither a leaf nor found before
-                    value.pending, value.grad = False, 0.0
+                if value.unvisited:  # (leaves never are)
+                    value.unvisited, value.grad = False, 0.0
                     nodes.append(value)
-        for node in sorted(nodes, key=lambda node: node.age):  # youngest first: what uses a node is
-            node.pending, grad = True, node.grad               # younger, so its grad is complete
+        for node in sorted(nodes, key=lambda node: -node.birth):  # youngest first: a node's users
+            node.unvisited, grad = True, node.grad  # come before it, so that its grad is complete
             for value, derivative in zip(node.inputs, node.derivatives):
                 value.grad += derivative * grad  # the chain rule; += as each use adds its share
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
-    """{name in GPT-2: matrix}; a matrix is a list of rows of Values. They start random, as equal
-    ones would get equal gradients and stay equal, and small, so that no letter is favored yet."""
+    """The state_dict, {name (after GPT-2): matrix}; a matrix is a list of rows of Values. Random,
+    as equal ones would get equal gradients and stay equal; small, so that no letter is favored."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each token
               "wpe": (block_size, n_embd),      # position embedding: a vector for each position
-              "lm_head": (vocab_size, n_embd)}  # language model head: a row to score each token by
+              "lm_head": (vocab_size, n_embd)}  # language model's end: a row to score each token by
     for i in range(n_layer):
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = (n_embd, n_embd)  # for attention
+        for x in "qkvo": shapes[f"layer{i}.attn_w{x}"] = (n_embd, n_embd)  # query, key, value, out
         shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): to a
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, and back
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, bent by relu, and back
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
-# %% Model: from the tokens so far to a score for every token that could be next
+# %% Model: from the tokens so far to a score for each that could be next. [n] is a list of n Values
 def linear(x, rows):
     """[n], [m][n] -> [m]: for each row the weighted sum row[0] x[0] + row[1] x[1] + ..., one Value:
-    its derivative toward an entry of row is the entry of x beside it, and the other way round."""
+    its derivative by an entry of row is the entry of x beside it, and the other way round."""
     x_data = [value.data for value in x]
     return [Value(sum(map(operator.mul, x_data, row_data := [weight.data for weight in row])),
-                  [*row, *x], x_data + row_data) for row in rows]
+                  [*row, *x], x_data + row_data) for row in rows]  # by row: x_data; by x: row_data
 
 def log_sum_exp(scores):
-    """[n] -> log(e^score + e^score + ...), one Value; its derivatives are softmax(scores)."""
+    """[n] -> the log of the sum of e^score, a Value; its derivatives are softmax(scores), below."""
     top = max([score.data for score in scores])  # taken out of each power: e^1000 would overflow
     powers = [math.exp(score.data - top) for score in scores]
     total = sum(powers)
     return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
 def softmax(scores):
-    """[n] -> [n]: from scores to probabilities, e^score / (e^score + e^score + ...): 1 in all."""
+    """[n] -> [n]: from scores to probabilities, e^score / sum of e^score: 0 to 1, and 1 in all."""
     log_total = log_sum_exp(scores)
     return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
 
 def rmsnorm(x):
-    """[n] -> [n]: x over its root mean square: its size stays near 1 (Zhang and Sennrich 2019)."""
-    scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # 1e-5: no division by 0
+    """[n] -> [n]: x over its root mean square: not to swell or fade (Zhang, Sennrich 2019)."""
+    scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # x times x / n; 1e-5: no division by 0
     return [value * scale for value in x]
 
 def attention(query, keys, values, head):
     """What one head, a slice of each vector, takes from the positions so far (Vaswani et al. 2017):
-    the query says what this position looks for, each key what its position has to offer, and their
-    product how well they fit. Out comes the average of the values, the better the fit, the more."""
+    the query says what this position looks for, a key what its position holds, their product how
+    well they fit. A value is what its position hands on: out comes their mean, weighted by fit."""
     fits = linear(query[head], [key[head] for key in keys])
-    weights = softmax([fit / len(query[head]) ** 0.5 for fit in fits])
-    return linear(weights, zip(*[value[head] for value in values]))
+    shares = softmax([fit / len(query[head]) ** 0.5 for fit in fits])  # longer sums are larger
+    return linear(shares, zip(*[value[head] for value in values]))  # zip: a row for each entry
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    A layer adds to x what attention finds at the positions so far, then what an MLP (linear, relu,
-    linear) makes of it. As it only adds (residual connections), gradients have a straight way back.
-    What is yet to come is in no list, so that nothing looks ahead (Radford et al. 2019)."""
-    kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache
+    A layer adds to x, the token's vector, what attention finds at the positions so far, then what
+    an MLP makes of that. As it only adds (a residual connection), gradients have a straight way
+    back. Nothing looks ahead: what comes later is not kept yet (GPT-2: Radford et al. 2019)."""
+    kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache of each layer
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
@@ -140,44 +140,44 @@ def gpt(tokens, state_dict, n_head):
         yield linear(x, state_dict["lm_head"])
 
 def document_loss(tokens, state_dict, n_head):
-    """The mean of -log(probability of the right token): 0 at best, log(vocab_size) by guessing."""
+    """What training lowers: the mean of -log(probability of the right token); 0 if it was sure."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
 
 # %% Optimizer: how the weights get better
 class Adam:
-    """Moves each parameter against its gradient (Kingma and Ba 2014), by about `rate` where slopes
-    agree and less where they change sign: running mean of grad / root of running mean of grad^2."""
+    """Moves each parameter against its gradient, by about rate where gradients agree, and less if
+    they change sign: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """One update of all parameters; their gradients are 0 afterward."""
+        """Update each parameter and set its gradient to 0. A mean keeps beta of itself."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # as means start at 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
             param.data -= rate * (mean / filled1) / (math.sqrt(square / filled2) + epsilon)
             param.grad = 0.0
 
-# %% Sampling: the model reads, and goes on writing what it reads
+# %% Sampling: the model writes a letter, reads it, and writes on
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """A new document that begins with `start`: letters drawn by softmax(logits / temperature)."""
-    letters, tokens = list(vocab), encode(start, vocab)[:-1]
-    for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
+    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # without the BOS at its end
+    for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):  # skip start
         probabilities = softmax([logit / temperature for logit in logits])
         [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
-        if token == len(vocab): break
+        if token == len(vocab): break  # BOS: the end
         tokens.append(token)  # gpt() goes on to read it
     return "".join([letters[token] for token in tokens[1:]])
 
 # %% Run: train, then sample
 if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
-        sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); temperature must be above 0")
-    getattr(sys.stdout, "reconfigure", dict)(errors="replace")  # "?" for what it cannot print
+        sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature be > 0")
+    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # print "?"
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
@@ -190,11 +190,11 @@ if __name__ == "__main__":
         for step in range(num_steps):
             loss = document_loss(encode(docs[step % len(docs)], vocab), state_dict, n_head)
             loss.backward()
-            optimizer.step(learning_rate * (1 - step / num_steps))
+            optimizer.step(learning_rate * (1 - step / num_steps))  # smaller and smaller, to settle
             recent = recent[-99:] + [loss.data]
             print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f} | "
                   f"mean of last 100: {sum(recent) / len(recent):.4f}  ", end="\r", flush=True)
-            del loss
+            del loss  # and with it all that it was computed from, before the next is built
     print("\n--- inference (new, hallucinated names) ---")
     for i in range(num_samples):
         print(f"sample {i + 1:2d}: {sample(state_dict, n_head, vocab, temperature)}")
