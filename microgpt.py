@@ -21,7 +21,7 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
     try:
         if not os.path.exists("input.txt"):
             from urllib.request import urlopen
-            names = urlopen(url, timeout=20).read()
+            with urlopen(url, timeout=20) as reply: names = reply.read()
             with open("input.txt.part", "wb") as file: file.write(names)
             os.replace("input.txt.part", "input.txt")  # only a whole file gets the name
         with open("input.txt", encoding="utf-8-sig") as file:  # -sig: skip a byte order mark
