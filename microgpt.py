@@ -81,7 +81,7 @@ def init_weights(vocab_size, n_embd, n_layer, block_size):
               "wpe": (block_size, n_embd),      # position embedding: a vector for each position
               "lm_head": (vocab_size, n_embd)}  # language model's end: a row to score each token by
     for i in range(n_layer):
-        for x in "qkvo": shapes[f"layer{i}.attn_w{x}"] = (n_embd, n_embd)  # query, key, value, out
+        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # query key value out
         shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): to a
         shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, bent by relu, and back
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
