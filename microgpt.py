@@ -47,16 +47,16 @@ class Value:
         self.inputs, self.derivatives, self.unvisited = inputs, derivatives, bool(inputs)
     # Each operation: its result, what that was computed from, and the derivative by each of these.
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
+    def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
     def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # 0 if n is
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
     def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # bent at 0
     def __neg__(a): return a * -1
-    def __sub__(a, b): return a + -b
-    def __rsub__(a, b): return -a + b
     def __truediv__(a, b): return a * b ** -1
-    def __rtruediv__(a, b): return a ** -1 * b
+    def __rsub__(a, b): return as_value(b) - a
+    def __rtruediv__(a, b): return as_value(b) / a
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
@@ -115,8 +115,8 @@ def attention(query, keys, values, head):
     """What one head, a slice of each vector, takes from the positions so far (Vaswani et al. 2017):
     the query says what this position looks for, a key what its position holds, their product how
     well they fit. A value is what its position hands on: out comes their mean, weighted by fit."""
-    fits = linear(query[head], [key[head] for key in keys])
-    shares = softmax([fit / len(query[head]) ** 0.5 for fit in fits])  # longer sums are larger
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # as longer sums are larger
+    shares = softmax(linear(scaled, [key[head] for key in keys]))
     return linear(shares, zip(*[value[head] for value in values]))  # zip: a row for each entry
 
 def gpt(tokens, state_dict, n_head):
