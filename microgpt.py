@@ -1,14 +1,14 @@
 """microgpt: a whole GPT (generative pretrained transformer) in plain Python, to be read from top to
 bottom. A language model reads the start of a text and says how likely each letter is to come next.
 This one learns it from a list of names, then makes up new ones, by nothing but arithmetic and the
-chain rule: the design, and the very numbers, of karpathy.github.io/2026/02/12/microgpt."""
+chain rule. Design and results: Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt)."""
 import contextlib, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
-n_layer = 1           # rounds of attention and MLP: more can learn subtler rules, and run slower
-n_embd = 16           # numbers that stand for a token, its vector: more tell more, and run slower
+n_layer = 1           # rounds of attention and MLP: more can learn subtler rules, but run slower
+n_embd = 16           # numbers that stand for a token, its vector: more say more, but run slower
 n_head = 4            # attention heads, things to look for at once; n_embd is divided among them
-block_size = 16       # most tokens that it reads of a document; the longest name: 15 letters + BOS
+block_size = 16       # the most tokens it reads of a document; the longest name: 15 letters + BOS
 num_steps = 1000      # training steps, one document each: more of them teach it more
 learning_rate = 0.01  # how far a step moves a weight, at first: less is slow, far more is chaos
 temperature = 0.5     # daring of the samples: near 0 the likeliest letters, 1 as learned, 2 wild
@@ -29,19 +29,19 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
         if not docs or "\0" in "".join(docs): raise ValueError("input.txt is empty or binary")
         return docs
     except Exception as error:
-        sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, line by line")
+        sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, one doc a line")
 def encode(text, vocab):
-    """The tokens of text between two BOS: "beginning of sequence", which here marks the end too."""
+    """Tokens of text by vocab, {letter: token}, between two BOS (beginning of sequence, or end)."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the next token
+    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the last number
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
 def as_value(x): return x if isinstance(x, Value) else Value(x)  # plain numbers can be mixed in
 class Value:
-    """A number, `data`; the Values it was computed from, `inputs`; d data / d input for each one.
-    A leaf, such as a weight, has none. `grad`, the gradient: d result / d data, by backward()."""
+    """A number, `data`; the Values it was computed from, `inputs`; `derivatives`, d data / d input.
+    A leaf, such as a weight, has none. `grad`, the gradient: d r / d data, set by r.backward()."""
     __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
-    births = itertools.count()  # 0, 1, 2, ...: the younger a Value, the higher its number
+    births = itertools.count()  # 0, 1, 2, ...: younger is higher; unvisited is for backward()
     def __init__(self, data, inputs=(), derivatives=()):
         self.data, self.grad, self.birth = data, 0.0, next(Value.births)
         self.inputs, self.derivatives, self.unvisited = inputs, derivatives, bool(inputs)
@@ -49,10 +49,10 @@ class Value:
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # 0 if n is
+    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # 0 if n = 0
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # bent at 0
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # sums alone never bend
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -60,26 +60,26 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
-        """Set grad to d self / d it in all that self was computed from; in leaves, add to grad."""
-        self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self
+        """Set grad of each Value behind self to d self / d Value; add it to the grad of leaves."""
+        self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self; leaves add up
         nodes = [self] if self.inputs else []  # all that self was computed from, but for the leaves
         for node in nodes:  # this list grows while we walk along it
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
                     nodes.append(value)
-        for node in sorted(nodes, key=lambda node: -node.birth):  # youngest first: a node's users
-            node.unvisited, grad = True, node.grad  # come before it, so that its grad is complete
+        for node in sorted(nodes, key=lambda node: -node.birth):  # results before their inputs, so
+            node.unvisited, grad = True, node.grad  # that all shares of node.grad are in by now
             for value, derivative in zip(node.inputs, node.derivatives):
-                value.grad += derivative * grad  # the chain rule; += as each use adds its share
+                value.grad += derivative * grad  # the chain rule; each use of value adds its share
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
     """The state_dict, {name (after GPT-2): matrix}; a matrix is a list of rows of Values. Random,
-    as equal ones would get equal gradients and stay equal; small, so that no letter is favored."""
+    as equal ones would get equal gradients and stay equal; small, so no letter is favored yet."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each token
               "wpe": (block_size, n_embd),      # position embedding: a vector for each position
-              "lm_head": (vocab_size, n_embd)}  # language model's end: a row to score each token by
+              "lm_head": (vocab_size, n_embd)}  # language model's end (no attention head): scores
     for i in range(n_layer):
         for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # query key value out
         shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): to a
@@ -96,7 +96,7 @@ def linear(x, rows):
                   [*row, *x], x_data + row_data) for row in rows]  # by row: x_data; by x: row_data
 
 def log_sum_exp(scores):
-    """[n] -> the log of the sum of e^score, a Value; its derivatives are softmax(scores), below."""
+    """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
     top = max([score.data for score in scores])  # taken out of each power: e^1000 would overflow
     powers = [math.exp(score.data - top) for score in scores]
     total = sum(powers)
@@ -107,29 +107,29 @@ def softmax(scores):
     return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
 
 def rmsnorm(x):
-    """[n] -> [n]: x over its root mean square: not to swell or fade (Zhang, Sennrich 2019)."""
-    scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # x times x / n; 1e-5: no division by 0
+    """[n] -> [n]: x over its root mean square, so it can't swell or fade (Zhang, Sennrich 2019)."""
+    scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # a sum of squares; 1e-5: no division by 0
     return [value * scale for value in x]
 
 def attention(query, keys, values, head):
     """What one head, a slice of each vector, takes from the positions so far (Vaswani et al. 2017):
-    the query says what this position looks for, a key what its position holds, their product how
-    well they fit. A value is what its position hands on: out comes their mean, weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # as longer sums are larger
+    the query says what this position looks for, a key what its position holds, their dot product
+    how they fit. A value is what its position hands on: out comes their mean, weighted by fit."""
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # sums of n grow by root n
     shares = softmax(linear(scaled, [key[head] for key in keys]))
-    return linear(shares, zip(*[value[head] for value in values]))  # zip: a row for each entry
+    return linear(shares, zip(*[value[head] for value in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
     A layer adds to x, the token's vector, what attention finds at the positions so far, then what
-    an MLP makes of that. As it only adds (a residual connection), gradients have a straight way
-    back. Nothing looks ahead: what comes later is not kept yet (GPT-2: Radford et al. 2019)."""
+    an MLP makes of the sum. As it only adds (a residual connection), gradients have a straight way
+    back. Nothing looks ahead: later keys are not kept yet. A transformer (Radford et al. 2019)."""
     kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache of each layer
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)
+            normed = rmsnorm(x)  # needed once layers have added to x; in the first it does little
             query = linear(normed, state_dict[f"layer{i}.attn_wq"])
             keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
             values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
@@ -140,22 +140,22 @@ def gpt(tokens, state_dict, n_head):
         yield linear(x, state_dict["lm_head"])
 
 def document_loss(tokens, state_dict, n_head):
-    """What training lowers: the mean of -log(probability of the right token); 0 if it was sure."""
+    """What training lowers: the mean of -log(probability of the next token); 0 if sure of each."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
 
 # %% Optimizer: how the weights get better
 class Adam:
-    """Moves each parameter against its gradient, by about rate where gradients agree, and less if
-    they change sign: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
+    """Moves each parameter against its gradient: by about rate if that keeps its sign, and less if
+    it changes: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Update each parameter and set its gradient to 0. A mean keeps beta of itself."""
+        """Move each parameter, zero its gradient. A mean keeps beta of itself, the rest is new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # as means start at 0
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # all but the first 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
@@ -165,19 +165,19 @@ class Adam:
 # %% Sampling: the model writes a letter, reads it, and writes on
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """A new document that begins with `start`: letters drawn by softmax(logits / temperature)."""
-    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # without the BOS at its end
+    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # list: by token; [:-1]: no BOS at end
     for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):  # skip start
         probabilities = softmax([logit / temperature for logit in logits])
         [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
         if token == len(vocab): break  # BOS: the end
-        tokens.append(token)  # gpt() goes on to read it
+        tokens.append(token)  # the loop in gpt() goes on to read it
     return "".join([letters[token] for token in tokens[1:]])
 
 # %% Run: train, then sample
 if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
-        sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature be > 0")
-    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # print "?"
+        sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
+    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # unknown: "?"
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
@@ -195,6 +195,6 @@ if __name__ == "__main__":
             print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f} | "
                   f"mean of last 100: {sum(recent) / len(recent):.4f}  ", end="\r", flush=True)
             del loss  # and with it all that it was computed from, before the next is built
-    print("\n--- inference (new, hallucinated names) ---")
+    print("\n--- inference (new, hallucinated names) ---")  # inference: using what was learned
     for i in range(num_samples):
         print(f"sample {i + 1:2d}: {sample(state_dict, n_head, vocab, temperature)}")
