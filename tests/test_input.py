@@ -120,9 +120,10 @@ class CtrlC(unittest.TestCase):
         folder = folder_with(self, NAMES, **dict(FAST, num_steps=1000000))
         with subprocess.Popen([sys.executable, "microgpt.py"], cwd=folder, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE) as program:
-            started = b""
-            while b"step   20 " not in started:
-                started += os.read(program.stdout.fileno(), 1000)
+            started, more = b"", b"more"
+            while more and b"step   20 " not in started:
+                more = os.read(program.stdout.fileno(), 1000)
+                started += more
             program.send_signal(signal.SIGINT)
             rest, errors = program.communicate(timeout=60)
         self.assertEqual((program.returncode, errors), (0, b""))
