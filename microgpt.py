@@ -1,6 +1,6 @@
 """microgpt: a whole GPT (generative pretrained transformer) in plain Python, to be read from top to
 bottom. A language model reads the start of a text and says how likely each letter is to come next.
-This one learns it from a list of names, then makes up new ones, by nothing but arithmetic and the
+This one learns that from a list of names, then makes up new ones, by nothing but arithmetic and the
 chain rule. Design and results: Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt)."""
 import contextlib, itertools, math, operator, os, random, sys
 
@@ -33,13 +33,13 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
 def encode(text, vocab):
     """Tokens of text by vocab, {letter: token}, between two BOS (beginning of sequence, or end)."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the last number
+    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: highest token
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
 def as_value(x): return x if isinstance(x, Value) else Value(x)  # plain numbers can be mixed in
 class Value:
-    """A number, `data`; the Values it was computed from, `inputs`; `derivatives`, d data / d input.
-    A leaf, such as a weight, has none. `grad`, the gradient: d r / d data, set by r.backward()."""
+    """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
+    A leaf (a weight) has none. `grad`, the gradient: d result / d data, by result.backward()."""
     __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
     births = itertools.count()  # 0, 1, 2, ...: younger is higher; unvisited is for backward()
     def __init__(self, data, inputs=(), derivatives=()):
@@ -49,10 +49,10 @@ class Value:
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # 0 if n = 0
+    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # sums alone never bend
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # a bend at 0
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -62,28 +62,28 @@ class Value:
     def backward(self):
         """Set grad of each Value behind self to d self / d Value; add it to the grad of leaves."""
         self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self; leaves add up
-        nodes = [self] if self.inputs else []  # all that self was computed from, but for the leaves
+        nodes = [self] if self.inputs else []  # to be all that self came from, but for the leaves
         for node in nodes:  # this list grows while we walk along it
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
                     nodes.append(value)
         for node in sorted(nodes, key=lambda node: -node.birth):  # results before their inputs, so
-            node.unvisited, grad = True, node.grad  # that all shares of node.grad are in by now
+            node.unvisited, grad = True, node.grad  # that node.grad is whole; unvisited is reset
             for value, derivative in zip(node.inputs, node.derivatives):
                 value.grad += derivative * grad  # the chain rule; each use of value adds its share
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
-    """The state_dict, {name (after GPT-2): matrix}; a matrix is a list of rows of Values. Random,
+    """The state_dict (PyTorch's word), {name: matrix}; a matrix: a list of rows of Values. Random,
     as equal ones would get equal gradients and stay equal; small, so no letter is favored yet."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each token
-              "wpe": (block_size, n_embd),      # position embedding: a vector for each position
-              "lm_head": (vocab_size, n_embd)}  # language model's end (no attention head): scores
+              "wpe": (block_size, n_embd),      # position embedding: one each, to tell the order
+              "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
     for i in range(n_layer):
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # query key value out
+        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # o: mixes the heads
         shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): to a
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, bent by relu, and back
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, relu of each, and back
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
@@ -93,16 +93,16 @@ def linear(x, rows):
     its derivative by an entry of row is the entry of x beside it, and the other way round."""
     x_data = [value.data for value in x]
     return [Value(sum(map(operator.mul, x_data, row_data := [weight.data for weight in row])),
-                  [*row, *x], x_data + row_data) for row in rows]  # by row: x_data; by x: row_data
+                  [*row, *x], x_data + row_data) for row in rows]  # lists joined: by row, then by x
 
 def log_sum_exp(scores):
     """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
-    top = max([score.data for score in scores])  # taken out of each power: e^1000 would overflow
+    top = max([score.data for score in scores])  # taken out, put back below: e^1000 would overflow
     powers = [math.exp(score.data - top) for score in scores]
     total = sum(powers)
     return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
 def softmax(scores):
-    """[n] -> [n]: from scores to probabilities, e^score / sum of e^score: 0 to 1, and 1 in all."""
+    """[n] -> [n]: from scores to probabilities, e^score / sum of e^score: 0 to 1, summing to 1."""
     log_total = log_sum_exp(scores)
     return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
 
@@ -112,19 +112,19 @@ def rmsnorm(x):
     return [value * scale for value in x]
 
 def attention(query, keys, values, head):
-    """What one head, a slice of each vector, takes from the positions so far (Vaswani et al. 2017):
+    """What one head (`head` is its slice) takes from the positions so far (Vaswani et al. 2017):
     the query says what this position looks for, a key what its position holds, their dot product
-    how they fit. A value is what its position hands on: out comes their mean, weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # sums of n grow by root n
+    how they fit. A value, a vector, is what it hands on: out comes their mean, weighted by fit."""
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # sums of n grow as root n
     shares = softmax(linear(scaled, [key[head] for key in keys]))
     return linear(shares, zip(*[value[head] for value in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    A layer adds to x, the token's vector, what attention finds at the positions so far, then what
+    To x, the token's vector, a layer adds what attention finds at the positions so far, then what
     an MLP makes of the sum. As it only adds (a residual connection), gradients have a straight way
-    back. Nothing looks ahead: later keys are not kept yet. A transformer (Radford et al. 2019)."""
-    kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache of each layer
+    back. Nothing looks ahead: no keys there yet. A transformer like GPT-2 (Radford et al. 2019)."""
+    kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
@@ -140,22 +140,22 @@ def gpt(tokens, state_dict, n_head):
         yield linear(x, state_dict["lm_head"])
 
 def document_loss(tokens, state_dict, n_head):
-    """What training lowers: the mean of -log(probability of the next token); 0 if sure of each."""
+    """What training lowers: the mean of -log(probability of the next token); 0 if each gets 1."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
 
 # %% Optimizer: how the weights get better
 class Adam:
-    """Moves each parameter against its gradient: by about rate if that keeps its sign, and less if
-    it changes: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
+    """Moves each parameter against its gradient, by about `rate` while the gradient keeps its sign,
+    less if it flips: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Move each parameter, zero its gradient. A mean keeps beta of itself, the rest is new."""
+        """Move each parameter, zero its gradient. A mean keeps beta of itself; the rest is new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # all but the first 0
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share of grads, not 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
@@ -165,7 +165,7 @@ class Adam:
 # %% Sampling: the model writes a letter, reads it, and writes on
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """A new document that begins with `start`: letters drawn by softmax(logits / temperature)."""
-    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # list: by token; [:-1]: no BOS at end
+    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
     for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):  # skip start
         probabilities = softmax([logit / temperature for logit in logits])
         [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
@@ -177,7 +177,7 @@ def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
 if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
-    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # unknown: "?"
+    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no glyph: "?"
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
