@@ -104,6 +104,9 @@ class Memory(unittest.TestCase):
         gc.disable()
         self.addCleanup(gc.enable)
 
+    def test_a_value_has_room_for_its_own_fields_and_no_dictionary(self):
+        self.assertFalse(hasattr(Value(1.0), "__dict__"))
+
     @unittest.skipUnless(hasattr(gc, "is_tracked"), "needs CPython's reference counting")
     def test_a_training_step_and_a_sample_leave_nothing_for_the_cycle_collector(self):
         vocab = {"a": 0, "b": 1}

@@ -4,7 +4,6 @@ import io
 import json
 import math
 import os
-import random
 import subprocess
 import sys
 import unittest
