@@ -149,6 +149,10 @@ class Notebook(unittest.TestCase):
         self.assertTrue(all(a is b for a, b in zip(variables["params"], flat)))
         self.assertEqual([param.grad for param in flat], [0.0] * len(flat))
 
+    def test_nothing_is_kept_from_step_to_step_but_the_weights(self):
+        variables, _ = run_here(**FAST)
+        self.assertEqual([name for name, thing in variables.items() if isinstance(thing, variables["Value"])], [])
+
     def test_one_call_gives_another_sample_hotter_and_from_given_letters(self):
         m, _ = run_here(**dict(FAST, block_size=8))
         text = m["sample"](m["state_dict"], m["n_head"], m["vocab"], temperature=2.0, start="mar")
