@@ -83,35 +83,35 @@ class NoText(unittest.TestCase):
         before = sorted(os.listdir(folder))
         done = run(folder)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertRegex(done.stderr, rf"^No text to learn from \(.*{reason}.*\): save one as input.txt[^\n]*\n$")
+        self.assertRegex(done.stderr, rf"^No text to learn from \({reason}\): save one as input.txt, UTF-8, one doc a line\n$")
         self.assertEqual(sorted(os.listdir(folder)), before)
 
     def test_an_empty_file(self):
-        self.ends_in_one_line(folder_with(self, ""), "input.txt is empty")
+        self.ends_in_one_line(folder_with(self, ""), "input.txt is empty or binary")
 
     def test_a_file_of_blank_lines(self):
-        self.ends_in_one_line(folder_with(self, "\n \n\t\r\n"), "input.txt is empty")
+        self.ends_in_one_line(folder_with(self, "\n \n\t\r\n"), "input.txt is empty or binary")
 
     def test_a_byte_order_mark_alone(self):
-        self.ends_in_one_line(folder_with(self, b"\xef\xbb\xbf"), "input.txt is empty")
+        self.ends_in_one_line(folder_with(self, b"\xef\xbb\xbf"), "input.txt is empty or binary")
 
     def test_not_utf8(self):
-        self.ends_in_one_line(folder_with(self, "zo\xeb\n".encode("latin-1")), "'utf-8' codec can't decode")
+        self.ends_in_one_line(folder_with(self, "zo\xeb\n".encode("latin-1")), "'utf-8' codec can't decode [^\n]*")
 
     def test_utf16(self):
-        self.ends_in_one_line(folder_with(self, "emma\nava\n".encode("utf-16")), "'utf-8' codec can't decode")
+        self.ends_in_one_line(folder_with(self, "emma\nava\n".encode("utf-16")), "'utf-8' codec can't decode [^\n]*")
 
     def test_utf16_without_a_mark(self):
         self.ends_in_one_line(folder_with(self, "emma\nava\n".encode("utf-16-le")), "input.txt is empty or binary")
 
     def test_a_picture(self):
         picture = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01" + bytes(range(256))
-        self.ends_in_one_line(folder_with(self, picture), "'utf-8' codec can't decode")
+        self.ends_in_one_line(folder_with(self, picture), "'utf-8' codec can't decode [^\n]*")
 
     def test_a_directory_of_that_name(self):
         folder = folder_with(self)
         os.mkdir(os.path.join(folder, "input.txt"))
-        self.ends_in_one_line(folder, "(Is a directory|Permission denied)")
+        self.ends_in_one_line(folder, "[^\n]*(Is a directory|Permission denied)[^\n]*")
 
 
 class CtrlC(unittest.TestCase):
@@ -163,8 +163,19 @@ class Answers(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def need_loopback():
+    with socket.socket() as here, socket.socket() as there:
+        try:
+            here.bind(("127.0.0.1", 0))
+            here.listen(1)
+            there.connect(here.getsockname())
+        except OSError as error:
+            raise unittest.SkipTest(f"this machine has no 127.0.0.1 to serve from: {error}")
+
+
 @contextlib.contextmanager
 def serving(certificate=None):
+    need_loopback()
     server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
     server.release = threading.Event()
     if certificate:
@@ -224,6 +235,7 @@ class Download(unittest.TestCase):
             self.fails(address + "/gone", "404")
 
     def test_no_connection_is_one_clear_line(self):
+        need_loopback()
         with socket.socket() as taken:  # bound, but nobody listens
             taken.bind(("127.0.0.1", 0))
             self.fails(f"http://127.0.0.1:{taken.getsockname()[1]}/", "refused|actively")

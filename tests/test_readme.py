@@ -30,7 +30,7 @@ class Readme(unittest.TestCase):
     def test_its_notebook_pieces_run_after_the_program(self):
         pieces = [piece for piece in PIECES if not piece.startswith(">>>")]
         self.assertGreaterEqual(len(pieces), 2)
-        variables, _ = run_here("emma\nmarina\n", **dict(FAST, n_embd=8, n_head=4, block_size=8))
+        variables, _ = run_here("emma\nmarina\nnoah\n", **dict(FAST, n_embd=8, n_head=4, block_size=8))
         for piece in pieces:
             with contextlib.redirect_stdout(io.StringIO()) as screen:
                 exec(piece, variables)
