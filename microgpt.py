@@ -31,12 +31,12 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
     except Exception as error:
         sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, one doc a line")
 def encode(text, vocab):
-    """Tokens of text by vocab, {letter: token}, between two BOS (beginning of sequence, or end)."""
+    """By vocab, {letter: token}: BOS (beginning of sequence), text, BOS (end); or ValueError."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
     return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: highest token
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
-def as_value(x): return x if isinstance(x, Value) else Value(x)  # plain numbers can be mixed in
+def as_value(number): return number if isinstance(number, Value) else Value(number)  # to mix both
 class Value:
     """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
     A leaf (a weight) has none. `grad`, the gradient: d result / d data, by result.backward()."""
@@ -49,7 +49,7 @@ class Value:
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, n): return Value(a.data ** n, (a,), (n and n * a.data ** (n - 1),))  # no 0 ** -1
+    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
     def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # a bend at 0
@@ -116,8 +116,8 @@ def attention(query, keys, values, head):
     the query says what this position looks for, a key what its position holds, their dot product
     how they fit. A value, a vector, is what it hands on: out comes their mean, weighted by fit."""
     scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # sums of n grow as root n
-    shares = softmax(linear(scaled, [key[head] for key in keys]))
-    return linear(shares, zip(*[value[head] for value in values]))  # zip: columns become rows
+    shares = softmax(linear(scaled, [vector[head] for vector in keys]))
+    return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
@@ -164,7 +164,7 @@ class Adam:
 
 # %% Sampling: the model writes a letter, reads it, and writes on
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
-    """A new document that begins with `start`: letters drawn by softmax(logits / temperature)."""
+    """`start`, then letters drawn by softmax(logits / temperature); ValueError as in encode()."""
     letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
     for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):  # skip start
         probabilities = softmax([logit / temperature for logit in logits])
