@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import urllib.error
 import urllib.request
 from unittest import mock
 
@@ -208,6 +209,8 @@ class Download(unittest.TestCase):
     def fails(self, url, reason):
         with self.assertRaises(SystemExit) as stopped:
             microgpt.load_docs(url)
+        if isinstance(stopped.exception.__context__, urllib.error.HTTPError):
+            stopped.exception.__context__.close()  # it holds the connection
         self.assertRegex(str(stopped.exception), rf"^No text to learn from \(.*{reason}.*\): save one as input.txt")
         self.assertNotIn("\n", str(stopped.exception))
         self.assertEqual(os.listdir(self.folder), ["microgpt.py"])
