@@ -2,7 +2,7 @@
 bottom. A language model reads the start of a text and says how likely each letter is to come next.
 This one learns that from a list of names, then makes up new ones, by nothing but arithmetic and the
 chain rule. Design and results: Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt)."""
-import contextlib, itertools, math, operator, os, random, sys
+import contextlib, gc, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
 n_layer = 1           # rounds of attention and MLP: more can learn subtler rules, but run slower
@@ -41,10 +41,11 @@ class Value:
     """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
     A leaf (a weight) has none. `grad`, the gradient: d result / d data, by result.backward()."""
     __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
-    births = itertools.count()  # 0, 1, 2, ...: younger is higher; unvisited is for backward()
+    births, recording = itertools.count(), True  # births: 0, 1, 2, ..., the younger the higher
     def __init__(self, data, inputs=(), derivatives=()):
+        if not Value.recording: inputs = derivatives = ()  # in sample(): no gradients are wanted
         self.data, self.grad, self.birth = data, 0.0, next(Value.births)
-        self.inputs, self.derivatives, self.unvisited = inputs, derivatives, bool(inputs)
+        self.inputs, self.derivatives, self.unvisited = inputs, derivatives, len(inputs) > 0
     # Each operation: its result, what that was computed from, and the derivative by each of these.
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
@@ -61,9 +62,8 @@ class Value:
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
         """Set grad of each Value behind self to d self / d Value; add it to the grad of leaves."""
-        self.grad = 1.0 if self.inputs else self.grad + 1.0  # d self / d self; leaves add up
-        nodes = [self] if self.inputs else []  # to be all that self came from, but for the leaves
-        for node in nodes:  # this list grows while we walk along it
+        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # leaves add up
+        for node in nodes:  # it grows while we walk along it, to all behind self but the leaves
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
@@ -94,23 +94,19 @@ def linear(x, rows):
     x_data = [value.data for value in x]
     return [Value(sum(map(operator.mul, x_data, row_data := [weight.data for weight in row])),
                   [*row, *x], x_data + row_data) for row in rows]  # lists joined: by row, then by x
-
 def log_sum_exp(scores):
     """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
     top = max([score.data for score in scores])  # taken out, put back below: e^1000 would overflow
-    powers = [math.exp(score.data - top) for score in scores]
-    total = sum(powers)
+    total = sum(powers := [math.exp(score.data - top) for score in scores])
     return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
 def softmax(scores):
     """[n] -> [n]: from scores to probabilities, e^score / sum of e^score: 0 to 1, summing to 1."""
     log_total = log_sum_exp(scores)
     return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
-
 def rmsnorm(x):
     """[n] -> [n]: x over its root mean square, so it can't swell or fade (Zhang, Sennrich 2019)."""
     scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # a sum of squares; 1e-5: no division by 0
     return [value * scale for value in x]
-
 def attention(query, keys, values, head):
     """What one head (`head` is its slice) takes from the positions so far (Vaswani et al. 2017):
     the query says what this position looks for, a key what its position holds, their dot product
@@ -166,18 +162,22 @@ class Adam:
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """`start`, then letters drawn by softmax(logits / temperature); ValueError as in encode()."""
     letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
-    for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):  # skip start
-        probabilities = softmax([logit / temperature for logit in logits])
-        [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
-        if token == len(vocab): break  # BOS: the end
-        tokens.append(token)  # the loop in gpt() goes on to read it
-    return "".join([letters[token] for token in tokens[1:]])
+    try:  # islice: logits count from the last letter of start on
+        Value.recording = False  # without gradients: what a Value was computed from can be let go
+        for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
+            probabilities = softmax([logit / temperature for logit in logits])
+            [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
+            if token == len(vocab): break  # BOS: the end
+            tokens.append(token)  # the loop in gpt() goes on to read it
+        return "".join([letters[token] for token in tokens[1:]])
+    finally: Value.recording = True
 
 # %% Run: train, then sample
 if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
     if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no glyph: "?"
+    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # rarely search for lost memory
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)

@@ -1,8 +1,12 @@
 """The model: the gradients of each piece and of the whole, and what makes it a GPT."""
+import contextlib
+import gc
 import math
 import random
 import unittest
+from unittest import mock
 
+import microgpt
 from finite_differences import check_gradients, check_weights
 from microgpt import (Value, attention, document_loss, encode, gpt, init_weights, linear, log_sum_exp, rmsnorm,
                       sample, softmax)
@@ -351,6 +355,38 @@ class Sampling(unittest.TestCase):
     def test_an_unknown_letter_gets_a_clear_error(self):
         with self.assertRaisesRegex(ValueError, "a letter of 'xyz' was never trained on"):
             sample(small_model(), 2, self.vocab, start="xyz")
+
+    def test_nothing_is_recorded_for_gradients(self):
+        made = []
+
+        def noting(scores):
+            made.extend(softmax(scores))
+            return made[-len(scores):]
+        with mock.patch.object(microgpt, "softmax", noting):
+            sample(self.fixed(100, 0, 0, 0, 0), 1, self.vocab)
+        self.assertEqual(len(made), 6 * 5)  # six letters, five probabilities each
+        self.assertEqual({(p.inputs, p.derivatives) for p in made}, {((), ())})
+
+    def test_afterward_values_are_recorded_again_even_if_it_was_interrupted(self):
+        for interruption in (None, KeyboardInterrupt, MemoryError):
+            with mock.patch.object(random, "choices", side_effect=[[0], interruption or [4]]):
+                with self.assertRaises(interruption) if interruption else contextlib.nullcontext():
+                    sample(small_model(), 2, self.vocab)
+            a = Value(3.0)
+            (a * a).backward()
+            self.assertEqual(a.grad, 6.0)
+
+    @unittest.skipUnless(hasattr(gc, "is_tracked"), "needs CPython's reference counting")
+    def test_all_that_grows_with_a_sample_are_the_kept_keys_and_values(self):
+        state_dict, alive = small_model(n_embd=8, n_layer=2, block_size=9), []
+
+        def draw(tokens, weights):
+            alive.append(sum([isinstance(thing, Value) for thing in gc.get_objects()]))
+            return [0]
+        with mock.patch.object(random, "choices", draw):
+            self.assertEqual(sample(state_dict, 2, self.vocab), 9 * "a")
+        per_letter = 2 * 2 * 8  # a key and a value of 8 numbers in each of 2 layers
+        self.assertEqual([b - a for a, b in zip(alive, alive[1:])], 8 * [per_letter])
 
     def test_one_random_number_is_drawn_for_a_token(self):
         state_dict = self.fixed(1, 1, 1, 1, -1000)

@@ -1,5 +1,6 @@
 """The run: the published numbers, the printed lines, the import that does nothing, the notebook."""
 import contextlib
+import gc
 import io
 import json
 import math
@@ -107,6 +108,8 @@ class Screen(io.StringIO):
 def run_here(text=NAMES, pieces=lambda program: [program], all_digits=False, sum=sum, **settings):
     """Run the program in this process, as a notebook's kernel does: -> (its variables, what it printed)"""
     test, screen, argv, folder = unittest.TestCase(), Screen(), sys.argv, os.getcwd()
+    if hasattr(gc, "set_threshold"):
+        test.addCleanup(gc.set_threshold, *gc.get_threshold())  # the run sets it
     variables = {"__name__": "__main__", "sum": sum}
     try:
         sys.argv = ["/somewhere/ipykernel_launcher.py", "-f", "/somewhere/kernel-1.json"]
@@ -205,6 +208,11 @@ class PrintedLines(unittest.TestCase):
         self.assertNotEqual(a[0]["docs"], b[0]["docs"])
         self.assertNotEqual(names(a[1]), names(b[1]))
 
+    @unittest.skipUnless(hasattr(gc, "set_threshold"), "needs CPython's cycle collector")
+    def test_training_never_stops_to_search_for_cycles(self):
+        variables, _ = run_here(pieces=record_collections, num_steps=20, num_samples=0)
+        self.assertEqual(variables["collections"], 0)
+
     def test_the_temperature_of_the_settings_is_used(self):
         cold, hot = [run_here(**dict(FAST, num_steps=60, num_samples=9, temperature=t))[1] for t in (0.01, 2.0)]
         self.assertLess(len(set(names(cold))), len(set(names(hot))))
@@ -221,6 +229,19 @@ def record_docs(program):
     """The program, with an encode() that notes what it is given."""
     *parts, last = cells(program)
     return parts + ["read, code = [], encode\ndef encode(t, v): (read.append(t) if t else 0); return code(t, v)", last]
+
+
+def record_collections(program):
+    """The program, counting the cycle collector's runs between the first update and the last."""
+    *parts, last = cells(program)
+    return parts + ["""
+collections, adam = 0, Adam.step
+def count(phase, info): globals().update(collections=collections + (phase == "start"))
+def noting(self, rate):
+    adam(self, rate)
+    if self.steps == 1: gc.callbacks.append(count)
+    if self.steps == num_steps: gc.callbacks.remove(count)
+Adam.step = noting""", last]
 
 
 class Import(unittest.TestCase):
@@ -253,7 +274,7 @@ class TheFile(unittest.TestCase):
 
     def test_it_needs_the_standard_library_alone(self):
         imports = [line.strip() for line in source().splitlines() if line.strip().startswith(("import ", "from "))]
-        self.assertEqual(imports, ["import contextlib, itertools, math, operator, os, random, sys",
+        self.assertEqual(imports, ["import contextlib, gc, itertools, math, operator, os, random, sys",
                                    "from urllib.request import urlopen"])
 
     def test_the_data_are_the_published_ones(self):
