@@ -1,7 +1,7 @@
-"""microgpt: a whole GPT (generative pretrained transformer) in plain Python, to be read from top to
-bottom. A language model reads the start of a text and says how likely each letter is to come next.
-This one learns that from a list of names, then makes up new ones, by nothing but arithmetic and the
-chain rule. Design and results: Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt)."""
+"""microgpt: a whole GPT (generative pretrained transformer) in plain Python; design and results are
+Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt). A language model reads the start of a
+text and says how likely each letter is to come next. This one learns it from names, to make up its
+own: a number, the loss, says how wrong it is; the chain rule, how to change its weights."""
 import contextlib, gc, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
@@ -12,7 +12,7 @@ block_size = 16       # the most tokens it reads of a document; the longest name
 num_steps = 1000      # training steps, one document each: more of them teach it more
 learning_rate = 0.01  # how far a step moves a weight, at first: less is slow, far more is chaos
 temperature = 0.5     # daring of the samples: near 0 the likeliest letters, 1 as learned, 2 wild
-num_samples = 20      # new names to print at the end
+num_samples = 20      # names to make up at the end
 seed = 42             # where the random numbers begin: another seed, other weights and names
 
 # %% Data: each line of input.txt is a document, here a name; each letter becomes a token, a number
@@ -31,7 +31,7 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
     except Exception as error:
         sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, one doc a line")
 def encode(text, vocab):
-    """By vocab, {letter: token}: BOS (beginning of sequence), text, BOS (end); or ValueError."""
+    """Tokens by vocab, {letter: token}; BOS (beginning of sequence) at both ends; or ValueError."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
     return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: highest token
 
@@ -39,9 +39,9 @@ def encode(text, vocab):
 def as_value(number): return number if isinstance(number, Value) else Value(number)  # to mix both
 class Value:
     """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
-    A leaf (a weight) has none. `grad`, the gradient: d result / d data, by result.backward()."""
+    A leaf (weight, constant) has neither. `grad`, gradient: d loss / d data, by loss.backward()."""
     __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
-    births, recording = itertools.count(), True  # births: 0, 1, 2, ..., the younger the higher
+    births, recording = itertools.count(), True  # birth (0, 1, 2, ...), unvisited: for backward()
     def __init__(self, data, inputs=(), derivatives=()):
         if not Value.recording: inputs = derivatives = ()  # in sample(): no gradients are wanted
         self.data, self.grad, self.birth = data, 0.0, next(Value.births)
@@ -50,10 +50,10 @@ class Value:
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
+    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # 0 if k = 0
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # a bend at 0
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # off below 0: a bend
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -61,29 +61,29 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
-        """Set grad of each Value behind self to d self / d Value; add it to the grad of leaves."""
-        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # leaves add up
+        """Set grad of each Value behind self to d self / d Value; leaves add it up loss by loss."""
+        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # d self/d self
         for node in nodes:  # it grows while we walk along it, to all behind self but the leaves
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
                     nodes.append(value)
-        for node in sorted(nodes, key=lambda node: -node.birth):  # results before their inputs, so
-            node.unvisited, grad = True, node.grad  # that node.grad is whole; unvisited is reset
+        for node in sorted(nodes, key=lambda node: -node.birth):  # from the result to its inputs
+            node.unvisited, grad = True, node.grad  # complete: all that uses node is done
             for value, derivative in zip(node.inputs, node.derivatives):
-                value.grad += derivative * grad  # the chain rule; each use of value adds its share
+                value.grad += derivative * grad  # the chain rule; if used twice, two shares add up
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
-    """The state_dict (PyTorch's word), {name: matrix}; a matrix: a list of rows of Values. Random,
-    as equal ones would get equal gradients and stay equal; small, so no letter is favored yet."""
-    shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each token
-              "wpe": (block_size, n_embd),      # position embedding: one each, to tell the order
+    """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
+    Values. Random, else the entries of a vector stay alike; small: no letter is favored yet."""
+    shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each, to be learned
+              "wpe": (block_size, n_embd),      # position embedding: added to it, to tell the order
               "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
-    for i in range(n_layer):
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # o: mixes the heads
-        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): to a
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # longer vector, relu of each, and back
+    for i in range(n_layer):  # q, k, v: query, key, value, see attention(); o mixes what heads find
+        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd
+        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): detectors
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # on or off by relu; what each then adds
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
@@ -108,24 +108,24 @@ def rmsnorm(x):
     scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # a sum of squares; 1e-5: no division by 0
     return [value * scale for value in x]
 def attention(query, keys, values, head):
-    """What one head (`head` is its slice) takes from the positions so far (Vaswani et al. 2017):
-    the query says what this position looks for, a key what its position holds, their dot product
-    how they fit. A value, a vector, is what it hands on: out comes their mean, weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # sums of n grow as root n
-    shares = softmax(linear(scaled, [vector[head] for vector in keys]))
+    """What one head (`head`: its slice of each vector) takes from the positions so far: the query
+    says what this one looks for, a key what its own has (training sees to that), their dot product
+    how they fit. Out comes the mean of the value vectors, weighted by fit (Vaswani et al. 2017)."""
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # a random sum: ~ root n
+    shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # a dot product a key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    To x, the token's vector, a layer adds what attention finds at the positions so far, then what
-    an MLP makes of the sum. As it only adds (a residual connection), gradients have a straight way
-    back. Nothing looks ahead: no keys there yet. A transformer like GPT-2 (Radford et al. 2019)."""
+    To x, its vector, each layer adds what attention finds here and earlier (later keys are not yet
+    there), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
+    gradients back whole. A transformer is such layers, here like GPT-2's (Radford et al. 2019)."""
     kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)  # needed once layers have added to x; in the first it does little
+            normed = rmsnorm(x)  # x grows as layers add to it; what reads it gets it at one size
             query = linear(normed, state_dict[f"layer{i}.attn_wq"])
             keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
             values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
@@ -136,22 +136,22 @@ def gpt(tokens, state_dict, n_head):
         yield linear(x, state_dict["lm_head"])
 
 def document_loss(tokens, state_dict, n_head):
-    """What training lowers: the mean of -log(probability of the next token); 0 if each gets 1."""
+    """Mean of -log(probability of the next token): 0 if sure, log 27 if guessing, huge if wrong."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
 
 # %% Optimizer: how the weights get better
 class Adam:
-    """Moves each parameter against its gradient, by about `rate` while the gradient keeps its sign,
-    less if it flips: running mean of grad / root of running mean of grad^2 (Kingma and Ba 2014)."""
+    """Moves each parameter against its gradients, as that lowers the loss: by rate x their running
+    mean / root of the running mean of their squares, so that none lags (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Move each parameter, zero its gradient. A mean keeps beta of itself; the rest is new."""
+        """Move each parameter, zero its gradient. A mean: beta of itself (at first 0), rest new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share of grads, not 0
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share not from that 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
@@ -162,7 +162,7 @@ class Adam:
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """`start`, then letters drawn by softmax(logits / temperature); ValueError as in encode()."""
     letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
-    try:  # islice: logits count from the last letter of start on
+    try:  # islice: skip the logits for letters that start already has
         Value.recording = False  # without gradients: what a Value was computed from can be let go
         for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
             probabilities = softmax([logit / temperature for logit in logits])
@@ -177,12 +177,12 @@ if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
     if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no glyph: "?"
-    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # rarely search for lost memory
+    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # for speed: no garbage to hunt
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
     vocab = {letter: token for token, letter in enumerate(sorted(set("".join(docs))))}
-    state_dict = init_weights(len(vocab) + 1, n_embd, n_layer, block_size)
+    state_dict = init_weights(len(vocab) + 1, n_embd, n_layer, block_size)  # + 1: BOS
     params = [weight for matrix in state_dict.values() for row in matrix for weight in row]
     optimizer, recent = Adam(params), []
     print(f"num docs: {len(docs)}\nvocab size: {len(vocab) + 1}\nnum params: {len(params)}")
