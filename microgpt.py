@@ -53,7 +53,7 @@ class Value:
     def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # 0 if k = 0
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # off below 0: a bend
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # a bend no sum has
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -71,19 +71,19 @@ class Value:
         for node in sorted(nodes, key=lambda node: -node.birth):  # from the result to its inputs
             node.unvisited, grad = True, node.grad  # complete: all that uses node is done
             for value, derivative in zip(node.inputs, node.derivatives):
-                value.grad += derivative * grad  # the chain rule; if used twice, two shares add up
+                value.grad += derivative * grad  # chain rule; used twice, add: (x * x)' = x + x
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
     """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
-    Values. Random, else the entries of a vector stay alike; small: no letter is favored yet."""
+    Values. Random: equal entries would change equally, stay equal; small: no letter favored yet."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each, to be learned
-              "wpe": (block_size, n_embd),      # position embedding: added to it, to tell the order
+              "wpe": (block_size, n_embd),      # position embedding: added; attention ignores order
               "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
-    for i in range(n_layer):  # q, k, v: query, key, value, see attention(); o mixes what heads find
+    for i in range(n_layer):  # query, key, value: see attention(); o, output: mixes heads' finds
         for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd
-        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): detectors
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # on or off by relu; what each then adds
+        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): each row
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # detects, on or off by relu; then adds
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
@@ -92,7 +92,7 @@ def linear(x, rows):
     """[n], [m][n] -> [m]: for each row the weighted sum row[0] x[0] + row[1] x[1] + ..., one Value:
     its derivative by an entry of row is the entry of x beside it, and the other way round."""
     x_data = [value.data for value in x]
-    return [Value(sum(map(operator.mul, x_data, row_data := [weight.data for weight in row])),
+    return [Value(sum(map(operator.mul, x_data, row_data := [entry.data for entry in row])),
                   [*row, *x], x_data + row_data) for row in rows]  # lists joined: by row, then by x
 def log_sum_exp(scores):
     """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
@@ -100,7 +100,7 @@ def log_sum_exp(scores):
     total = sum(powers := [math.exp(score.data - top) for score in scores])
     return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
 def softmax(scores):
-    """[n] -> [n]: from scores to probabilities, e^score / sum of e^score: 0 to 1, summing to 1."""
+    """[n] -> [n]: scores to probabilities, e^score / sum of e^score: positive, summing to 1."""
     log_total = log_sum_exp(scores)
     return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
 def rmsnorm(x):
@@ -108,24 +108,24 @@ def rmsnorm(x):
     scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # a sum of squares; 1e-5: no division by 0
     return [value * scale for value in x]
 def attention(query, keys, values, head):
-    """What one head (`head`: its slice of each vector) takes from the positions so far: the query
-    says what this one looks for, a key what its own has (training sees to that), their dot product
-    how they fit. Out comes the mean of the value vectors, weighted by fit (Vaswani et al. 2017)."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # a random sum: ~ root n
+    """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
+    al. 2017). The query says what this position seeks, a key what one has (training sees to it);
+    their dot product is the fit. Out: the mean of the values (what each tells), weighted by fit."""
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # n terms: sum ~ root n
     shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # a dot product a key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    To x, its vector, each layer adds what attention finds here and earlier (later keys are not yet
-    there), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
-    gradients back whole. A transformer is such layers, here like GPT-2's (Radford et al. 2019)."""
+    To x, the token's vector, a layer adds what attention finds here and earlier (later keys are not
+    there yet), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
+    gradients back unshrunk. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
     kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)  # x grows as layers add to it; what reads it gets it at one size
+            normed = rmsnorm(x)  # x grows as layers add; attention and MLP read it at one size
             query = linear(normed, state_dict[f"layer{i}.attn_wq"])
             keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
             values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
@@ -133,25 +133,25 @@ def gpt(tokens, state_dict, n_head):
             x = [a + b for a, b in zip(x, linear(found, state_dict[f"layer{i}.attn_wo"]))]
             hidden = [value.relu() for value in linear(rmsnorm(x), state_dict[f"layer{i}.mlp_fc1"])]
             x = [a + b for a, b in zip(x, linear(hidden, state_dict[f"layer{i}.mlp_fc2"]))]
-        yield linear(x, state_dict["lm_head"])
+        yield linear(x, state_dict["lm_head"])  # x as it is, unnormed
 
 def document_loss(tokens, state_dict, n_head):
-    """Mean of -log(probability of the next token): 0 if sure, log 27 if guessing, huge if wrong."""
+    """Mean of -log(probability of next token): sure and right 0, blind guess log 27, wrong huge."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
 
 # %% Optimizer: how the weights get better
 class Adam:
-    """Moves each parameter against its gradients, as that lowers the loss: by rate x their running
-    mean / root of the running mean of their squares, so that none lags (Kingma and Ba 2014)."""
+    """Lowers the loss: moves each parameter against the running mean of its gradients (one document
+    misleads) / the root of that of their squares, so all by about `rate` (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Move each parameter, zero its gradient. A mean: beta of itself (at first 0), rest new."""
+        """Move each parameter, zero its gradient. A mean: beta * old (at first 0), rest new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share not from that 0
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share of real grads
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
@@ -165,7 +165,7 @@ def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     try:  # islice: skip the logits for letters that start already has
         Value.recording = False  # without gradients: what a Value was computed from can be let go
         for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
-            probabilities = softmax([logit / temperature for logit in logits])
+            probabilities = softmax([logit / temperature for logit in logits])  # < 1: gaps widen
             [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
             if token == len(vocab): break  # BOS: the end
             tokens.append(token)  # the loop in gpt() goes on to read it
@@ -177,7 +177,7 @@ if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
     if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no glyph: "?"
-    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # for speed: no garbage to hunt
+    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # for speed: there are no cycles
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
