@@ -1,7 +1,7 @@
-"""microgpt: a whole GPT (generative pretrained transformer) in plain Python; design and results are
+"""microgpt: a whole GPT (generative pretrained transformer) in plain Python; design and output are
 Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt). A language model reads the start of a
 text and says how likely each letter is to come next. This one learns it from names, to make up its
-own: a number, the loss, says how wrong it is; the chain rule, how to change its weights."""
+own: a number, the loss, says how wrong it is; the chain rule, how to change its numbers."""
 import contextlib, gc, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
@@ -33,7 +33,7 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
 def encode(text, vocab):
     """Tokens by vocab, {letter: token}; BOS (beginning of sequence) at both ends; or ValueError."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: highest token
+    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS marks the end too
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
 def as_value(number): return number if isinstance(number, Value) else Value(number)  # to mix both
@@ -41,7 +41,7 @@ class Value:
     """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
     A leaf (weight, constant) has neither. `grad`, gradient: d loss / d data, by loss.backward()."""
     __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
-    births, recording = itertools.count(), True  # birth (0, 1, 2, ...), unvisited: for backward()
+    births, recording = itertools.count(), True  # birth: 0, 1, 2, ...; backward() sorts by it
     def __init__(self, data, inputs=(), derivatives=()):
         if not Value.recording: inputs = derivatives = ()  # in sample(): no gradients are wanted
         self.data, self.grad, self.birth = data, 0.0, next(Value.births)
@@ -50,10 +50,10 @@ class Value:
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # 0 if k = 0
+    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # a bend no sum has
+    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # else all is one sum
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -61,9 +61,9 @@ class Value:
     __radd__, __rmul__ = __add__, __mul__
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
-        """Set grad of each Value behind self to d self / d Value; leaves add it up loss by loss."""
+        """Set grad of each Value behind self to d self / d Value; leaves add it up until zeroed."""
         self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # d self/d self
-        for node in nodes:  # it grows while we walk along it, to all behind self but the leaves
+        for node in nodes:  # it grows while we walk along it: all behind self, but no leaves
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
@@ -76,27 +76,27 @@ class Value:
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
     """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
-    Values. Random: equal entries would change equally, stay equal; small: no letter favored yet."""
-    shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector for each, to be learned
+    Values. Random: equal entries would change equally, stay equal; small: scores start alike."""
+    shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector each, learned from use
               "wpe": (block_size, n_embd),      # position embedding: added; attention ignores order
               "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
     for i in range(n_layer):  # query, key, value: see attention(); o, output: mixes heads' finds
         for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd
-        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): each row
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # detects, on or off by relu; then adds
+        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): fc1 seeks
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # patterns, relu drops misses; fc2 adds
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
 # %% Model: from the tokens so far to a score for each that could be next. [n] is a list of n Values
 def linear(x, rows):
-    """[n], [m][n] -> [m]: for each row the weighted sum row[0] x[0] + row[1] x[1] + ..., one Value:
+    """[n], [m][n] -> [m]: for each row the dot product row[0] x[0] + row[1] x[1] + ..., one Value:
     its derivative by an entry of row is the entry of x beside it, and the other way round."""
     x_data = [value.data for value in x]
     return [Value(sum(map(operator.mul, x_data, row_data := [entry.data for entry in row])),
-                  [*row, *x], x_data + row_data) for row in rows]  # lists joined: by row, then by x
+                  [*row, *x], x_data + row_data) for row in rows]  # + joins lists: by row, by x
 def log_sum_exp(scores):
     """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
-    top = max([score.data for score in scores])  # taken out, put back below: e^1000 would overflow
+    top = max([score.data for score in scores])  # out and back in, so it cancels (e^1000 overflows)
     total = sum(powers := [math.exp(score.data - top) for score in scores])
     return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
 def softmax(scores):
@@ -109,20 +109,20 @@ def rmsnorm(x):
     return [value * scale for value in x]
 def attention(query, keys, values, head):
     """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
-    al. 2017). The query says what this position seeks, a key what one has (training sees to it);
+    al. 2017). The query says what this position seeks, a key what each has (a vowel, say; learned);
     their dot product is the fit. Out: the mean of the values (what each tells), weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # n terms: sum ~ root n
-    shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # a dot product a key
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # random sums grow ~ root n
+    shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # one dot product per key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
 def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    To x, the token's vector, a layer adds what attention finds here and earlier (later keys are not
+    To x, token + position, a layer adds what attention finds here and earlier (later keys are not
     there yet), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
-    gradients back unshrunk. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
+    gradients back times 1. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
     kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
     for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
-        x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])
+        x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])  # size 1
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
             normed = rmsnorm(x)  # x grows as layers add; attention and MLP read it at one size
@@ -133,10 +133,10 @@ def gpt(tokens, state_dict, n_head):
             x = [a + b for a, b in zip(x, linear(found, state_dict[f"layer{i}.attn_wo"]))]
             hidden = [value.relu() for value in linear(rmsnorm(x), state_dict[f"layer{i}.mlp_fc1"])]
             x = [a + b for a, b in zip(x, linear(hidden, state_dict[f"layer{i}.mlp_fc2"]))]
-        yield linear(x, state_dict["lm_head"])  # x as it is, unnormed
+        yield linear(x, state_dict["lm_head"])  # (the design has no rmsnorm here)
 
 def document_loss(tokens, state_dict, n_head):
-    """Mean of -log(probability of next token): sure and right 0, blind guess log 27, wrong huge."""
+    """Mean of -log(probability of next token): 0 if it is 1, log 27 if 1/27 (blind), huge if ~0."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
@@ -144,14 +144,14 @@ def document_loss(tokens, state_dict, n_head):
 # %% Optimizer: how the weights get better
 class Adam:
     """Lowers the loss: moves each parameter against the running mean of its gradients (one document
-    misleads) / the root of that of their squares, so all by about `rate` (Kingma and Ba 2014)."""
+    misleads) / their root mean square, so by about `rate` at most (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Move each parameter, zero its gradient. A mean: beta * old (at first 0), rest new."""
+        """Move each parameter, zero its gradient. A mean: beta * old (at first 0) + rest * new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share of real grads
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # undoes the first 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
@@ -165,7 +165,7 @@ def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     try:  # islice: skip the logits for letters that start already has
         Value.recording = False  # without gradients: what a Value was computed from can be let go
         for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
-            probabilities = softmax([logit / temperature for logit in logits])  # < 1: gaps widen
+            probabilities = softmax([logit / temperature for logit in logits])  # low: gaps widen
             [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
             if token == len(vocab): break  # BOS: the end
             tokens.append(token)  # the loop in gpt() goes on to read it
