@@ -53,7 +53,7 @@ class Value:
     def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return Value(max(a.data, 0.0), (a,), (float(a.data > 0),))  # else all is one sum
+    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; without it, all is one sum
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
