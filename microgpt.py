@@ -1,7 +1,7 @@
 """microgpt: a whole GPT (generative pretrained transformer) in plain Python; design and output are
 Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt). A language model reads the start of a
 text and says how likely each letter is to come next. This one learns it from names, to make up its
-own: a number, the loss, says how wrong it is; the chain rule, how to change its numbers."""
+own. A number, the loss, says how wrong it is; the chain rule, how to change its numbers."""
 import contextlib, gc, itertools, math, operator, os, random, sys
 
 # %% Settings: change a number and run again (each word is explained where the file comes to it)
@@ -33,7 +33,7 @@ def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/n
 def encode(text, vocab):
     """Tokens by vocab, {letter: token}; BOS (beginning of sequence) at both ends; or ValueError."""
     if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS marks the end too
+    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the next number
 
 # %% Value: a number that knows how it was computed, so that the chain rule can go back over it
 def as_value(number): return number if isinstance(number, Value) else Value(number)  # to mix both
@@ -44,7 +44,7 @@ class Value:
     births, recording = itertools.count(), True  # birth: 0, 1, 2, ...; backward() sorts by it
     def __init__(self, data, inputs=(), derivatives=()):
         if not Value.recording: inputs = derivatives = ()  # in sample(): no gradients are wanted
-        self.data, self.grad, self.birth = data, 0.0, next(Value.births)
+        self.data, self.grad, self.birth = data, 0.0, next(Value.births)  # unvisited: never a leaf
         self.inputs, self.derivatives, self.unvisited = inputs, derivatives, len(inputs) > 0
     # Each operation: its result, what that was computed from, and the derivative by each of these.
     def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
@@ -53,7 +53,7 @@ class Value:
     def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; without it, all is one sum
+    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; else an MLP = one linear()
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -62,28 +62,28 @@ class Value:
     def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
     def backward(self):
         """Set grad of each Value behind self to d self / d Value; leaves add it up until zeroed."""
-        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # d self/d self
+        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # leaf: adds up
         for node in nodes:  # it grows while we walk along it: all behind self, but no leaves
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
                     nodes.append(value)
         for node in sorted(nodes, key=lambda node: -node.birth):  # from the result to its inputs
-            node.unvisited, grad = True, node.grad  # complete: all that uses node is done
+            node.unvisited, grad = True, node.grad  # grad is complete: all that uses node is done
             for value, derivative in zip(node.inputs, node.derivatives):
                 value.grad += derivative * grad  # chain rule; used twice, add: (x * x)' = x + x
 
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
     """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
-    Values. Random: equal entries would change equally, stay equal; small: scores start alike."""
+    Values. Random: equal columns would change equally, stay equal; small: no early favorite."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector each, learned from use
-              "wpe": (block_size, n_embd),      # position embedding: added; attention ignores order
+              "wpe": (block_size, n_embd),      # position embedding, added to it: for letter order
               "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
     for i in range(n_layer):  # query, key, value: see attention(); o, output: mixes heads' finds
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd
-        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): fc1 seeks
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # patterns, relu drops misses; fc2 adds
+        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # 4 below: custom
+        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): each fc1
+        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # row seeks a pattern; fc2: what it adds
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()}
 
@@ -111,7 +111,7 @@ def attention(query, keys, values, head):
     """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
     al. 2017). The query says what this position seeks, a key what each has (a vowel, say; learned);
     their dot product is the fit. Out: the mean of the values (what each tells), weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # random sums grow ~ root n
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # so fits don't grow with n
     shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # one dot product per key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
@@ -119,13 +119,13 @@ def gpt(tokens, state_dict, n_head):
     """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
     To x, token + position, a layer adds what attention finds here and earlier (later keys are not
     there yet), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
-    gradients back times 1. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
+    gradients back undiminished. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
     kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
-    for token, position_vector in zip(tokens, state_dict["wpe"]):  # at most block_size
-        x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])  # size 1
+    for token, position_vector in zip(tokens, state_dict["wpe"]):  # block_size at most, rest unread
+        x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])  # to rms 1
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)  # x grows as layers add; attention and MLP read it at one size
+            normed = rmsnorm(x)  # little in layer 0; later x has grown: all read it at one size
             query = linear(normed, state_dict[f"layer{i}.attn_wq"])
             keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
             values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
@@ -133,7 +133,7 @@ def gpt(tokens, state_dict, n_head):
             x = [a + b for a, b in zip(x, linear(found, state_dict[f"layer{i}.attn_wo"]))]
             hidden = [value.relu() for value in linear(rmsnorm(x), state_dict[f"layer{i}.mlp_fc1"])]
             x = [a + b for a, b in zip(x, linear(hidden, state_dict[f"layer{i}.mlp_fc2"]))]
-        yield linear(x, state_dict["lm_head"])  # (the design has no rmsnorm here)
+        yield linear(x, state_dict["lm_head"])  # (GPT-2 has a norm here; Karpathy's design, none)
 
 def document_loss(tokens, state_dict, n_head):
     """Mean of -log(probability of next token): 0 if it is 1, log 27 if 1/27 (blind), huge if ~0."""
@@ -144,14 +144,14 @@ def document_loss(tokens, state_dict, n_head):
 # %% Optimizer: how the weights get better
 class Adam:
     """Lowers the loss: moves each parameter against the running mean of its gradients (one document
-    misleads) / their root mean square, so by about `rate` at most (Kingma and Ba 2014)."""
+    misleads) / their running root mean square: by about `rate` at most (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
     def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
         """Move each parameter, zero its gradient. A mean: beta * old (at first 0) + rest * new."""
         self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # undoes the first 0
+        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share not the first 0
         for i, param in enumerate(self.params):
             mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
             square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
