@@ -53,7 +53,7 @@ class Value:
     def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; else an MLP = one linear()
+    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; without it MLP = linear()
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __rsub__(a, b): return as_value(b) - a
@@ -110,8 +110,8 @@ def rmsnorm(x):
 def attention(query, keys, values, head):
     """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
     al. 2017). The query says what this position seeks, a key what each has (a vowel, say; learned);
-    their dot product is the fit. Out: the mean of the values (what each tells), weighted by fit."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # so fits don't grow with n
+    their dot product is the fit. Out: mean of the values (what each tells), by softmax of fits."""
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # long ones: fits not huge
     shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # one dot product per key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
@@ -125,7 +125,7 @@ def gpt(tokens, state_dict, n_head):
         x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])  # to rms 1
         heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
         for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)  # little in layer 0; later x has grown: all read it at one size
+            normed = rmsnorm(x)  # does little in layer 0; later x has grown: all read it at rms 1
             query = linear(normed, state_dict[f"layer{i}.attn_wq"])
             keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
             values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
@@ -136,7 +136,7 @@ def gpt(tokens, state_dict, n_head):
         yield linear(x, state_dict["lm_head"])  # (GPT-2 has a norm here; Karpathy's design, none)
 
 def document_loss(tokens, state_dict, n_head):
-    """Mean of -log(probability of next token): 0 if it is 1, log 27 if 1/27 (blind), huge if ~0."""
+    """Mean of -log(probability of next token): 0 if it's 1, log 27 if 1/27 (27 tokens, no clue)."""
     losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
               for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
     return sum(losses) / len(losses)
@@ -144,7 +144,7 @@ def document_loss(tokens, state_dict, n_head):
 # %% Optimizer: how the weights get better
 class Adam:
     """Lowers the loss: moves each parameter against the running mean of its gradients (one document
-    misleads) / their running root mean square: by about `rate` at most (Kingma and Ba 2014)."""
+    misleads) / their running root mean square: rarely by more than `rate` (Kingma and Ba 2014)."""
     def __init__(self, params):
         self.params, self.steps = params, 0
         self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
@@ -176,7 +176,7 @@ def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
 if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
-    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no glyph: "?"
+    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no code: "?"
     if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # for speed: there are no cycles
     random.seed(seed)
     docs = load_docs()
