@@ -111,7 +111,7 @@ def attention(query, keys, values, head):
     """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
     al. 2017). The query says what this position seeks, a key what each has (a vowel, say; learned);
     their dot product is the fit. Out: mean of the values (what each tells), by softmax of fits."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # long ones: fits not huge
+    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # so that fits stay modest
     shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # one dot product per key
     return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
 
