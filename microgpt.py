@@ -63,7 +63,7 @@ class Value:
     def backward(self):
         """Set grad of each Value behind self to d self / d Value; leaves add it up until zeroed."""
         self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # leaf: adds up
-        for node in nodes:  # it grows while we walk along it: all behind self, but no leaves
+        for node in nodes:  # it grows while we walk along it: self and all behind but leaves
             for value in node.inputs:
                 if value.unvisited:  # (leaves never are)
                     value.unvisited, value.grad = False, 0.0
@@ -76,12 +76,12 @@ class Value:
 # %% Weights, also called parameters: the numbers that training changes
 def init_weights(vocab_size, n_embd, n_layer, block_size):
     """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
-    Values. Random: equal columns would change equally, stay equal; small: no early favorite."""
+    Values. Random: equal columns would change equally, be as one; small: no early favorite."""
     shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector each, learned from use
               "wpe": (block_size, n_embd),      # position embedding, added to it: for letter order
               "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
     for i in range(n_layer):  # query, key, value: see attention(); o, output: mixes heads' finds
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # 4 below: custom
+        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # 4 below: usual
         shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): each fc1
         shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # row seeks a pattern; fc2: what it adds
     return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
@@ -162,7 +162,7 @@ class Adam:
 def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
     """`start`, then letters drawn by softmax(logits / temperature); ValueError as in encode()."""
     letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
-    try:  # islice: skip the logits for letters that start already has
+    try:  # islice below: skip the logits for letters that start already has
         Value.recording = False  # without gradients: what a Value was computed from can be let go
         for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
             probabilities = softmax([logit / temperature for logit in logits])  # low: gaps widen
@@ -177,7 +177,7 @@ if __name__ == "__main__":
     if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
         sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
     if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no code: "?"
-    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # for speed: there are no cycles
+    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # gc seeks cycles, slowly: none here
     random.seed(seed)
     docs = load_docs()
     random.shuffle(docs)
