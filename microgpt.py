@@ -1,200 +1,299 @@
-"""microgpt: a whole GPT (generative pretrained transformer) in plain Python; design and output are
-Andrej Karpathy's (karpathy.github.io/2026/02/12/microgpt). A language model reads the start of a
-text and says how likely each letter is to come next. This one learns it from names, to make up its
-own. A number, the loss, says how wrong it is; the chain rule, how to change its numbers."""
-import contextlib, gc, itertools, math, operator, os, random, sys
+"""microgpt: a complete GPT in plain Python, after Andrej Karpathy's microGPT (2026).
 
-# %% Settings: change a number and run again (each word is explained where the file comes to it)
-n_layer = 1           # rounds of attention and MLP: more can learn subtler rules, but run slower
-n_embd = 16           # numbers that stand for a token, its vector: more say more, but run slower
-n_head = 4            # attention heads, things to look for at once; n_embd is divided among them
-block_size = 16       # the most tokens it reads of a document; the longest name: 15 letters + BOS
-num_steps = 1000      # training steps, one document each: more of them teach it more
-learning_rate = 0.01  # how far a step moves a weight, at first: less is slow, far more is chaos
-temperature = 0.5     # daring of the samples: near 0 the likeliest letters, 1 as learned, 2 wild
-num_samples = 20      # names to make up at the end
-seed = 42             # where the random numbers begin: another seed, other weights and names
+A language model predicts the next token of a text: here, the next letter of a name.
+To write, it predicts a letter, adds it to the text, and predicts again. All it knows
+is in its weights (parameters), 4,192 numbers that are random at first. Training takes
+the names in input.txt one by one, and does four things with each:
 
-# %% Data: each line of input.txt is a document, here a name; each letter becomes a token, a number
-def load_docs(url="https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"):
-    """The lines of input.txt, fetched from url if there is no such file; SystemExit if no text."""
-    try:
-        if not os.path.exists("input.txt"):
-            from urllib.request import urlopen
-            with urlopen(url, timeout=20) as reply: names = reply.read()
-            with open("input.txt.part", "wb") as file: file.write(names)
-            os.replace("input.txt.part", "input.txt")  # only a whole file gets the name
-        with open("input.txt", encoding="utf-8-sig") as file:  # -sig: skip a byte order mark
-            docs = [line.strip() for line in file if line.strip()]
-        if not docs or "\0" in "".join(docs): raise ValueError("input.txt is empty or binary")
-        return docs
-    except Exception as error:
-        sys.exit(f"No text to learn from ({error}): save one as input.txt, UTF-8, one doc a line")
+    forward pass     predict every letter from the letters before it
+    loss             say in one number how wrong the predictions were
+    backward pass    find how the loss would change with each weight
+    update           change each weight a little, so that the loss falls"""
+import math
+import os
+import random
+from contextlib import suppress
+from itertools import count
+from operator import mul
+
+# %% Tokenizer: letters become numbers, called tokens
+BOS = "<BOS>"  # beginning of sequence
+
+
 def encode(text, vocab):
-    """Tokens by vocab, {letter: token}; BOS (beginning of sequence) at both ends; or ValueError."""
-    if not set(text) <= vocab.keys(): raise ValueError(f"a letter of {text!r} was never trained on")
-    return [len(vocab)] + [vocab[letter] for letter in text] + [len(vocab)]  # BOS: the next number
+    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. The vocabulary
+    is {"a": 0, "b": 1, ..., "z": 25, BOS: 26}. BOS also marks where a name ends."""
+    return [vocab[symbol] for symbol in [BOS, *text, BOS]]
 
-# %% Value: a number that knows how it was computed, so that the chain rule can go back over it
-def as_value(number): return number if isinstance(number, Value) else Value(number)  # to mix both
+
+# %% Autograd: numbers that find their derivatives
 class Value:
-    """A number, `data`; `inputs`, the Values it was computed from; `derivatives`, d data / d input.
-    A leaf (weight, constant) has neither. `grad`, gradient: d loss / d data, by loss.backward()."""
-    __slots__ = ("data", "grad", "inputs", "derivatives", "birth", "unvisited")
-    births, recording = itertools.count(), True  # birth: 0, 1, 2, ...; backward() sorts by it
+    """A number that remembers how it was computed, a node of a computation graph."""
+    serials = count()
+
     def __init__(self, data, inputs=(), derivatives=()):
-        if not Value.recording: inputs = derivatives = ()  # in sample(): no gradients are wanted
-        self.data, self.grad, self.birth = data, 0.0, next(Value.births)  # unvisited: never a leaf
-        self.inputs, self.derivatives, self.unvisited = inputs, derivatives, len(inputs) > 0
-    # Each operation: its result, what that was computed from, and the derivative by each of these.
-    def __add__(a, b): return Value(a.data + (b := as_value(b)).data, (a, b), (1.0, 1.0))
-    def __sub__(a, b): return Value(a.data - (b := as_value(b)).data, (a, b), (1.0, -1.0))
-    def __mul__(a, b): return Value(a.data * (b := as_value(b)).data, (a, b), (b.data, a.data))
-    def __pow__(a, k): return Value(a.data ** k, (a,), (k and k * a.data ** (k - 1),))  # no 0 ** -1
+        self.data = data
+        self.inputs = inputs               # Values it was computed from
+        self.derivatives = derivatives     # d data / d input (local gradients)
+        self.grad = 0.0                    # d loss / d data (the gradient)
+        self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
+
+    # Each row: the result, its inputs, its derivative by each. (k: a plain number)
+    def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
+    def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
+    def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
+    def __truediv__(a, k): return Value(a.data / k, (a,), (1 / k,))
+    def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-    def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # slope 1 or 0; without it MLP = linear()
-    def __neg__(a): return a * -1
-    def __truediv__(a, b): return a * b ** -1
-    def __rsub__(a, b): return as_value(b) - a
-    def __rtruediv__(a, b): return as_value(b) / a
-    __radd__, __rmul__ = __add__, __mul__
-    def __repr__(self): return f"Value({self.data:.4g}, grad={self.grad:.4g})"
+    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0)
+
     def backward(self):
-        """Set grad of each Value behind self to d self / d Value; leaves add it up until zeroed."""
-        self.grad, nodes = (1.0, [self]) if self.inputs else (self.grad + 1.0, [])  # leaf: adds up
-        for node in nodes:  # it grows while we walk along it: self and all behind but leaves
-            for value in node.inputs:
-                if value.unvisited:  # (leaves never are)
-                    value.unvisited, value.grad = False, 0.0
-                    nodes.append(value)
-        for node in sorted(nodes, key=lambda node: -node.birth):  # from the result to its inputs
-            node.unvisited, grad = True, node.grad  # grad is complete: all that uses node is done
+        """Backpropagation: set grad in every Value that self was computed from.
+
+        Chain rule: multiply the derivatives along each path, and add up all paths,
+        since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
+            a -> c         contributes b = 9
+            a -> b -> c    contributes 2 * a * a = 18
+        So dc/da = 27. Indeed c = a ** 3, and its derivative is 3 * a ** 2 = 27."""
+        # List the Values to visit. Not the leaves (weights, constants): they have no
+        # inputs to pass grad on to. They add it up until the optimizer resets it.
+        nodes = {self}
+        stack = [self]
+        while stack:
+            for value in stack.pop().inputs:
+                if value.inputs and value not in nodes:
+                    value.grad = 0.0
+                    nodes.add(value)
+                    stack.append(value)
+
+        # Visit them newest first (in topological order): what was computed from a
+        # node is newer than the node, so its grad is complete when its turn comes.
+        self.grad = 1.0
+        for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for value, derivative in zip(node.inputs, node.derivatives):
-                value.grad += derivative * grad  # chain rule; used twice, add: (x * x)' = x + x
+                value.grad += derivative * node.grad
 
-# %% Weights, also called parameters: the numbers that training changes
-def init_weights(vocab_size, n_embd, n_layer, block_size):
-    """The state_dict (so called in PyTorch, a library), {name: matrix}; a matrix: a list of rows of
-    Values. Random: equal columns would change equally, be as one; small: no early favorite."""
-    shapes = {"wte": (vocab_size, n_embd),      # token embedding: a vector each, learned from use
-              "wpe": (block_size, n_embd),      # position embedding, added to it: for letter order
-              "lm_head": (vocab_size, n_embd)}  # language model's head (not attention's): scores
-    for i in range(n_layer):  # query, key, value: see attention(); o, output: mixes heads' finds
-        for kind in "qkvo": shapes[f"layer{i}.attn_w{kind}"] = n_embd, n_embd  # 4 below: usual
-        shapes[f"layer{i}.mlp_fc1"] = (4 * n_embd, n_embd)  # MLP (multilayer perceptron): each fc1
-        shapes[f"layer{i}.mlp_fc2"] = (n_embd, 4 * n_embd)  # row seeks a pattern; fc2: what it adds
-    return {name: [[Value(random.gauss(0, 0.08)) for _ in range(columns)] for _ in range(rows)]
-            for name, (rows, columns) in shapes.items()}
 
-# %% Model: from the tokens so far to a score for each that could be next. [n] is a list of n Values
-def linear(x, rows):
-    """[n], [m][n] -> [m]: for each row the dot product row[0] x[0] + row[1] x[1] + ..., one Value:
-    its derivative by an entry of row is the entry of x beside it, and the other way round."""
-    x_data = [value.data for value in x]
-    return [Value(sum(map(operator.mul, x_data, row_data := [entry.data for entry in row])),
-                  [*row, *x], x_data + row_data) for row in rows]  # + joins lists: by row, by x
-def log_sum_exp(scores):
-    """[n] -> log of the sum of e^score, for softmax and the loss; derivatives: e^score / sum."""
-    top = max([score.data for score in scores])  # out and back in, so it cancels (e^1000 overflows)
-    total = sum(powers := [math.exp(score.data - top) for score in scores])
-    return Value(top + math.log(total), tuple(scores), [power / total for power in powers])
+def dot(a, b):
+    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. Its
+    derivative by a[i] is b[i], and its derivative by b[i] is a[i]."""
+    if len(a) != len(b):
+        raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
+    a_data = [value.data for value in a]
+    b_data = [value.data for value in b]
+    return Value(sum(map(mul, a_data, b_data)), [*a, *b], b_data + a_data)
+
+
+# %% Building blocks. Below, [n] is a vector, that is, a list of n Values, and [m][n]
+# is a matrix, a list of m rows [n].
+def add(x, y):
+    """[n], [n] -> [n]. Add two vectors, entry by entry."""
+    return [a + b for a, b in zip(x, y)]
+
+
+def linear(x, matrix):
+    """[n], [m][n] -> [m]. The dot product of x with each row of weights."""
+    return [dot(row, x) for row in matrix]
+
+
+def logsumexp(scores):
+    """[n] -> Value. The logarithm of the sum of e^score over all scores. Its derivative
+    by a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow,
+    the largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    largest = max([score.data for score in scores])
+    exps = [math.exp(score.data - largest) for score in scores]
+    total = sum(exps)
+    return Value(largest + math.log(total), scores, [e / total for e in exps])
+
+
 def softmax(scores):
-    """[n] -> [n]: scores to probabilities, e^score / sum of e^score: positive, summing to 1."""
-    log_total = log_sum_exp(scores)
-    return [(score - log_total).exp() for score in scores]  # e^(a - log b) is e^a / b
+    """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
+    log_sum = logsumexp(scores)
+    return [(score - log_sum).exp() for score in scores]  # e^(a - b) = e^a / e^b
+
+
 def rmsnorm(x):
-    """[n] -> [n]: x over its root mean square, so it can't swell or fade (Zhang, Sennrich 2019)."""
-    scale = (linear(x, [x])[0] / len(x) + 1e-5) ** -0.5  # a sum of squares; 1e-5: no division by 0
-    return [value * scale for value in x]
-def attention(query, keys, values, head):
-    """What one head (`head`, a slice: its part of a vector) takes from positions so far (Vaswani et
-    al. 2017). The query says what this position seeks, a key what each has (a vowel, say; learned);
-    their dot product is the fit. Out: mean of the values (what each tells), by softmax of fits."""
-    scaled = [entry / len(query[head]) ** 0.5 for entry in query[head]]  # so that fits stay modest
-    shares = softmax(linear(scaled, [vector[head] for vector in keys]))  # one dot product per key
-    return linear(shares, zip(*[vector[head] for vector in values]))  # zip: columns become rows
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
+    its numbers are around 1, even if layer after layer has added to them."""
+    mean_square = dot(x, x) / len(x)
+    scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
+    return [entry * scale for entry in x]
 
-def gpt(tokens, state_dict, n_head):
-    """Read tokens one at a time; after each, yield the logits: a score for each that could be next.
-    To x, token + position, a layer adds what attention finds here and earlier (later keys are not
-    there yet), then what an MLP makes of the sum. As it only adds (a residual connection), x passes
-    gradients back undiminished. A transformer is such layers, as in GPT-2 (Radford et al. 2019)."""
-    kept = [([], []) for name in state_dict if name.endswith("attn_wq")]  # KV cache: keys, values
-    for token, position_vector in zip(tokens, state_dict["wpe"]):  # block_size at most, rest unread
-        x = rmsnorm([a + b for a, b in zip(state_dict["wte"][token], position_vector)])  # to rms 1
-        heads = [slice(h * len(x) // n_head, (h + 1) * len(x) // n_head) for h in range(n_head)]
-        for i, (keys, values) in enumerate(kept):
-            normed = rmsnorm(x)  # does little in layer 0; later x has grown: all read it at rms 1
-            query = linear(normed, state_dict[f"layer{i}.attn_wq"])
-            keys.append(linear(normed, state_dict[f"layer{i}.attn_wk"]))
-            values.append(linear(normed, state_dict[f"layer{i}.attn_wv"]))
-            found = [out for head in heads for out in attention(query, keys, values, head)]
-            x = [a + b for a, b in zip(x, linear(found, state_dict[f"layer{i}.attn_wo"]))]
-            hidden = [value.relu() for value in linear(rmsnorm(x), state_dict[f"layer{i}.mlp_fc1"])]
-            x = [a + b for a, b in zip(x, linear(hidden, state_dict[f"layer{i}.mlp_fc2"]))]
-        yield linear(x, state_dict["lm_head"])  # (GPT-2 has a norm here; Karpathy's design, none)
 
-def document_loss(tokens, state_dict, n_head):
-    """Mean of -log(probability of next token): 0 if it's 1, log 27 if 1/27 (27 tokens, no clue)."""
-    losses = [log_sum_exp(logits) - logits[target]  # cross-entropy, -log(softmax(logits)[target])
-              for logits, target in zip(gpt(tokens[:-1], state_dict, n_head), tokens[1:])]
-    return sum(losses) / len(losses)
+def attention(query, keys, values):
+    """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017):
+    gather what matters from t positions. Each has a key, which says what is there, and
+    a value, which it passes on. The query says what is sought: vowels, perhaps. If key
+    and query point the same way, their dot product is large, and so is the weight."""
+    scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
+    attn_weights = softmax(scores)
+    return [dot(attn_weights, column) for column in zip(*values)]  # weighted sum
 
-# %% Optimizer: how the weights get better
+
+# %% Model. A token becomes a vector x, n_embd numbers that can tell what it is like.
+# Each layer, a transformer block, adds to x what attention finds at earlier tokens,
+# then what an MLP makes of that. In the end x becomes logits, scores for all tokens.
+class GPT:
+    """A generative pretrained transformer. In GPT-2 (Radford et al. 2019) there are
+    LayerNorm, GELU, biases, dropout, a norm before lm_head, and lm_head is wte."""
+
+    def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
+        # Random, since equal rows would get equal gradients and stay equal.
+        def matrix(m, n):
+            return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
+        self.n_head = n_head
+        self.block_size = block_size
+        self.wte = matrix(vocab_size, n_embd)      # token embeddings
+        self.wpe = matrix(block_size, n_embd)      # position embeddings
+        self.lm_head = matrix(vocab_size, n_embd)  # x to logits
+        self.layers = [{
+            "attn_wq": matrix(n_embd, n_embd),      # x to queries
+            "attn_wk": matrix(n_embd, n_embd),      # x to keys
+            "attn_wv": matrix(n_embd, n_embd),      # x to values
+            "attn_wo": matrix(n_embd, n_embd),      # mixes the heads
+            "mlp_fc1": matrix(4 * n_embd, n_embd),  # finds patterns
+            "mlp_fc2": matrix(n_embd, 4 * n_embd),
+        } for _ in range(n_layer)]
+
+    def empty_cache(self):
+        """A KV cache: for each head of each layer, lists for its keys and values."""
+        return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
+
+    def multi_head_attention(self, x, layer, cache):
+        """[n_embd] -> [n_embd]. Each head looks for something else; training finds
+        out what. The cache holds no later tokens, so this attention is causal."""
+        head_dim = len(x) // self.n_head
+        heads = []
+        for i, (keys, values) in enumerate(cache):
+            rows = slice(i * head_dim, (i + 1) * head_dim)  # each head has its own
+            query = linear(x, layer["attn_wq"][rows])
+            keys.append(linear(x, layer["attn_wk"][rows]))
+            values.append(linear(x, layer["attn_wv"][rows]))
+            heads.extend(attention(query, keys, values))
+        return linear(heads, layer["attn_wo"])
+
+    def mlp(self, x, layer):
+        """[n_embd] -> [n_embd]. A multilayer perceptron: a row of fc1 looks for a
+        pattern in x, relu drops those not found, fc2 says what the others add."""
+        hidden = [h.relu() for h in linear(x, layer["mlp_fc1"])]
+        return linear(hidden, layer["mlp_fc2"])
+
+    def forward(self, token, position, cache):
+        """Read one token; return the logits, [vocab_size]."""
+        # A token is only a label: m (12) is not twice g (6). A vector can say more,
+        # and has room for the position, without which "am" would be like "ma".
+        x = add(self.wte[token], self.wpe[position])
+        x = rmsnorm(x)
+        for layer, heads in zip(self.layers, cache):
+            # Residual connections: what is found is added to x, not put in its place.
+            x = add(x, self.multi_head_attention(rmsnorm(x), layer, heads))
+            x = add(x, self.mlp(rmsnorm(x), layer))
+        return linear(x, self.lm_head)
+
+
+# %% Training
+def document_loss(tokens, model):
+    """The mean of -log(p) over all predictions, p being the probability of the token
+    that did come (cross-entropy): 0 for p = 1, 3.3 for a blind guess, p = 1/27."""
+    loss = Value(0.0)
+    cache = model.empty_cache()
+    for position, target in enumerate(tokens[1:]):
+        logits = model.forward(tokens[position], position, cache)
+        loss += logsumexp(logits) - logits[target]  # -log(e^logit / sum)
+    return loss / (len(tokens) - 1)
+
+
 class Adam:
-    """Lowers the loss: moves each parameter against the running mean of its gradients (one document
-    misleads) / their running root mean square: rarely by more than `rate` (Kingma and Ba 2014)."""
+    """Gradient descent, improved (Kingma and Ba 2014). Plain gradient descent takes
+    weight -= learning_rate * grad: against the slope, so that the loss falls. Adam
+    puts m / sqrt(v) for grad: m is a running mean of grad, as one name can mislead,
+    and v one of grad ** 2, so that weights with small gradients move no less."""
+
     def __init__(self, params):
-        self.params, self.steps = params, 0
-        self.means, self.squares = [0.0] * len(params), [0.0] * len(params)
-    def step(self, rate, beta1=0.85, beta2=0.99, epsilon=1e-8):
-        """Move each parameter, zero its gradient. A mean: beta * old (at first 0) + rest * new."""
-        self.steps += 1
-        filled1, filled2 = 1 - beta1 ** self.steps, 1 - beta2 ** self.steps  # share not the first 0
+        self.params = params
+        self.m = [0.0] * len(params)
+        self.v = [0.0] * len(params)
+        self.t = 0
+
+    def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
+        """Update all weights, and reset grad. Since m and v start at 0, after t steps
+        they are too small by a factor 1 - beta ** t. Bias correction divides by it."""
+        self.t += 1
+        correction1 = 1 - beta1 ** self.t
+        correction2 = 1 - beta2 ** self.t
         for i, param in enumerate(self.params):
-            mean = self.means[i] = beta1 * self.means[i] + (1 - beta1) * param.grad
-            square = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * param.grad ** 2
-            param.data -= rate * (mean / filled1) / (math.sqrt(square / filled2) + epsilon)
+            self.m[i] = beta1 * self.m[i] + (1 - beta1) * param.grad
+            self.v[i] = beta2 * self.v[i] + (1 - beta2) * param.grad ** 2
+            m_hat = self.m[i] / correction1
+            v_hat = self.v[i] / correction2
+            param.data -= learning_rate * m_hat / (math.sqrt(v_hat) + eps)
             param.grad = 0.0
 
-# %% Sampling: the model writes a letter, reads it, and writes on
-def sample(state_dict, n_head, vocab, temperature=1.0, start=""):
-    """`start`, then letters drawn by softmax(logits / temperature); ValueError as in encode()."""
-    letters, tokens = list(vocab), encode(start, vocab)[:-1]  # letters[token]; no BOS at end
-    try:  # islice below: skip the logits for letters that start already has
-        Value.recording = False  # without gradients: what a Value was computed from can be let go
-        for logits in itertools.islice(gpt(tokens, state_dict, n_head), len(start), None):
-            probabilities = softmax([logit / temperature for logit in logits])  # low: gaps widen
-            [token] = random.choices(range(len(logits)), [p.data for p in probabilities])
-            if token == len(vocab): break  # BOS: the end
-            tokens.append(token)  # the loop in gpt() goes on to read it
-        return "".join([letters[token] for token in tokens[1:]])
-    finally: Value.recording = True
 
-# %% Run: train, then sample
+# %% Sampling (inference): the trained model writes
+def sample(model, vocab, temperature=1.0, start=""):
+    """Continue start by random letters; the lower the temperature, the likelier."""
+    symbols = [BOS, *start]
+    cache = model.empty_cache()
+    for position in range(model.block_size):
+        logits = model.forward(vocab[symbols[position]], position, cache)
+        if position + 1 == len(symbols):  # the next letter is not given
+            probs = softmax([logit / temperature for logit in logits])
+            symbol = random.choices(list(vocab), [p.data for p in probs])[0]
+            if symbol == BOS:
+                break
+            symbols.append(symbol)
+    return "".join(symbols[1:])
+
+
+# %% Settings (hyperparameters): change one, and run again
+n_layer = 1           # transformer blocks
+n_embd = 16           # embedding dimension
+n_head = 4            # attention heads in a layer
+block_size = 16       # context length, in tokens
+num_steps = 1000      # training steps, one name each
+learning_rate = 0.01  # how far weights move
+temperature = 0.5     # of the samples
+num_samples = 20      # names to write
+seed = 42
+
+# %% Run
 if __name__ == "__main__":
-    if min(n_embd, n_head, block_size, temperature) <= 0 or n_embd % n_head:
-        sys.exit(f"n_head ({n_head}) must divide n_embd ({n_embd}); block_size, temperature > 0")
-    if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")  # no code: "?"
-    if hasattr(gc, "set_threshold"): gc.set_threshold(10 ** 6)  # gc seeks cycles, slowly: none here
+    if n_head < 1 or n_embd % n_head != 0:
+        raise SystemExit(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
+    try:
+        with open("input.txt", encoding="utf-8") as file:
+            docs = [line.strip() for line in file if line.strip()]
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"Cannot read input.txt in {os.getcwd()}: {error}")
+    if not docs:
+        raise SystemExit(f"There is no text in input.txt in {os.getcwd()}")
     random.seed(seed)
-    docs = load_docs()
     random.shuffle(docs)
-    vocab = {letter: token for token, letter in enumerate(sorted(set("".join(docs))))}
-    state_dict = init_weights(len(vocab) + 1, n_embd, n_layer, block_size)  # + 1: BOS
-    params = [weight for matrix in state_dict.values() for row in matrix for weight in row]
-    optimizer, recent = Adam(params), []
-    print(f"num docs: {len(docs)}\nvocab size: {len(vocab) + 1}\nnum params: {len(params)}")
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C: enough learned, on to the samples
+    letters = sorted(set("".join(docs)))
+    vocab = {symbol: token for token, symbol in enumerate([*letters, BOS])}
+    model = GPT(len(vocab), n_layer, n_embd, n_head, block_size)
+    state_dict = {"wte": model.wte, "wpe": model.wpe, "lm_head": model.lm_head}
+    for i, layer in enumerate(model.layers):
+        state_dict.update({f"layer{i}.{name}": layer[name] for name in layer})
+    params = [p for matrix in state_dict.values() for row in matrix for p in row]
+    optimizer = Adam(params)
+    print(f"num docs: {len(docs)}")
+    print(f"vocab size: {len(vocab)}")
+    print(f"num params: {len(params)}")
+
+    losses = []
+    with suppress(KeyboardInterrupt):  # Ctrl-C ends the training early
         for step in range(num_steps):
-            loss = document_loss(encode(docs[step % len(docs)], vocab), state_dict, n_head)
+            tokens = encode(docs[step % len(docs)], vocab)[:block_size + 1]
+            loss = document_loss(tokens, model)
             loss.backward()
-            optimizer.step(learning_rate * (1 - step / num_steps))  # smaller and smaller, to settle
-            recent = recent[-99:] + [loss.data]
-            print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f} | "
-                  f"mean of last 100: {sum(recent) / len(recent):.4f}  ", end="\r", flush=True)
-            del loss  # and with it all that it was computed from, before the next is built
-    print("\n--- inference (new, hallucinated names) ---")  # inference: using what was learned
+            optimizer.step(learning_rate * (1 - step / num_steps))  # linear decay
+
+            losses.append(loss.data)
+            mean = sum(losses[-100:]) / len(losses[-100:])
+            print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f}"
+                  f" | mean of last 100: {mean:.4f}", end="\r")
+    print("\n--- inference (new, hallucinated names) ---")
     for i in range(num_samples):
-        print(f"sample {i + 1:2d}: {sample(state_dict, n_head, vocab, temperature)}")
+        print(f"sample {i + 1:2d}: {sample(model, vocab, temperature)}")

@@ -1,4 +1,6 @@
-"""Runs microgpt.py as a user does: a copy of it in a folder of its own, some settings changed in the text."""
+"""Runs microgpt.py as people do: in a folder of its own, or in the cells of a notebook."""
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -8,24 +10,22 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FAST = dict(n_layer=1, n_embd=4, n_head=2, block_size=6, num_steps=3, num_samples=2)
+NAMES = "emma\nolivia\nava\nmarina\nmarie\n"
 
 
-def source(all_digits=False, **settings):
-    """The program's text, with the numbers of some settings changed, each in the one line that sets it."""
+def source(**settings):
+    """The text of the program, with other numbers in the lines that set these settings."""
     with open(os.path.join(ROOT, "microgpt.py"), encoding="utf-8") as file:
         text = file.read()
     for name, number in settings.items():
         text, found = re.subn(rf"(?m)^{name} = [\d.]+", f"{name} = {number}", text)
         assert found == 1, f"{found} lines set {name}"
-    if all_digits:  # the same program, printing its losses in full
-        assert text.count("loss {loss.data:.4f}") == 1
-        text = text.replace("loss {loss.data:.4f}", "loss {loss.data!r}")
     return text
 
 
 def folder_with(test, text=None, **settings):
-    """A new folder with the program and, if text is not None, an input.txt; removed after the test."""
-    folder = tempfile.mkdtemp()
+    """A folder with the program and, if there is a text, an input.txt, until the test ends."""
+    folder = os.path.realpath(tempfile.mkdtemp())
     test.addCleanup(shutil.rmtree, folder)
     with open(os.path.join(folder, "microgpt.py"), "w", encoding="utf-8") as file:
         file.write(source(**settings))
@@ -36,14 +36,28 @@ def folder_with(test, text=None, **settings):
 
 
 def run(folder, *options, **environment):
-    """Run it; in its output, as on a screen, a carriage return begins a new line."""
-    return subprocess.run([sys.executable, *options, "microgpt.py"], cwd=folder, env=dict(os.environ, **environment),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
-                          universal_newlines=True, encoding="utf-8", errors="replace")
+    """Run the program in a folder. In its output, a carriage return begins a new line."""
+    return subprocess.run(
+        [sys.executable, *options, "microgpt.py"], cwd=folder, timeout=300,
+        env=dict(os.environ, PYTHONIOENCODING="utf-8", **environment),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True, encoding="utf-8", errors="replace")
+
+
+def run_here(test, *cells, text=NAMES, variables=None):
+    """Run cells here, one by one. Return the variables they leave, and what they printed."""
+    variables = {"__name__": "__main__"} if variables is None else variables
+    folder = folder_with(test, text)
+    test.addCleanup(os.chdir, os.getcwd())
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()) as screen:
+        for cell in cells:
+            exec(cell, variables)
+    return variables, screen.getvalue()
 
 
 def losses(output):
-    return [float(number) for number in re.findall(r"(?m)^step .*\| loss (\S+)", output)]
+    return [float(number) for number in re.findall(r"\| loss (\S+)", output)]
 
 
 def names(output):
