@@ -34,29 +34,29 @@ class Value:
     def __init__(self, data, inputs=(), derivatives=()):
         self.data = data
         self.inputs = inputs               # Values it was computed from
-        self.derivatives = derivatives     # d data / d input (local gradients)
-        self.grad = 0.0                    # d loss / d data (the gradient)
+        self.derivatives = derivatives     # local gradients: d data / d input
+        self.grad = 0.0                    # the gradient: d loss / d data
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: the result, its inputs, its derivative by each. (k: a plain number)
+    # Each row: the result, its inputs, its derivative by each. (k is a plain number.)
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
     def __truediv__(a, k): return Value(a.data / k, (a,), (1 / k,))
     def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0)
+    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0), slope 1 or 0
 
     def backward(self):
         """Backpropagation: set grad in every Value that self was computed from.
 
         Chain rule: multiply the derivatives along each path, and add up all paths,
         since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
-            a -> c         contributes b = 9
-            a -> b -> c    contributes 2 * a * a = 18
-        So dc/da = 27. Indeed c = a ** 3, and its derivative is 3 * a ** 2 = 27."""
-        # List the Values to visit. Not the leaves (weights, constants): they have no
-        # inputs to pass grad on to. They add it up until the optimizer resets it.
+            a -> c         contributes dc/da = b = 9, as if b stood still
+            a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
+        Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
+        # List the Values to visit. Weights and constants, the leaves of the graph, are
+        # not listed, for they have nothing to pass grad on to: they only add it up.
         nodes = {self}
         stack = [self]
         while stack:
@@ -75,8 +75,8 @@ class Value:
 
 
 def dot(a, b):
-    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. Its
-    derivative by a[i] is b[i], and its derivative by b[i] is a[i]."""
+    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, since a graph of
+    all the products would be slow. Its derivative by a[i] is b[i], by b[i] a[i]."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [value.data for value in a]
@@ -92,14 +92,14 @@ def add(x, y):
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row of weights."""
+    """[n], [m][n] -> [m]. The dot product of x with each row: how well do they fit?"""
     return [dot(row, x) for row in matrix]
 
 
 def logsumexp(scores):
-    """[n] -> Value. The logarithm of the sum of e^score over all scores. Its derivative
-    by a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow,
-    the largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    """[n] -> Value. log(sum of e^score), for softmax and the loss. Its derivative by a
+    score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow, the
+    largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max([score.data for score in scores])
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
@@ -114,31 +114,32 @@ def softmax(scores):
 
 def rmsnorm(x):
     """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    its numbers are around 1, even if layer after layer has added to them."""
+    its numbers are about 1, however much has been added to x before."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
 
 
 def attention(query, keys, values):
-    """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017):
-    gather what matters from t positions. Each has a key, which says what is there, and
-    a value, which it passes on. The query says what is sought: vowels, perhaps. If key
-    and query point the same way, their dot product is large, and so is the weight."""
+    """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
+    Each of t positions has a key, which says what is there, and a value, a vector to
+    pass on. The query says what is sought: vowels, perhaps. If a key points the same
+    way, their dot product is large, and so is the weight of the value in the sum."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
-    return [dot(attn_weights, column) for column in zip(*values)]  # weighted sum
+    return [dot(attn_weights, column) for column in zip(*values)]  # entry by entry
 
 
-# %% Model. A token becomes a vector x, n_embd numbers that can tell what it is like.
-# Each layer, a transformer block, adds to x what attention finds at earlier tokens,
-# then what an MLP makes of that. In the end x becomes logits, scores for all tokens.
+# %% Model. A token becomes a vector x, its embedding: n_embd numbers, which training
+# fills with whatever helps. Each layer, a transformer block, adds to x: first what
+# attention finds at earlier tokens, then what an MLP makes of x. In the end x is turned
+# into logits, one score for each token that could come next.
 class GPT:
-    """A generative pretrained transformer. In GPT-2 (Radford et al. 2019) there are
-    LayerNorm, GELU, biases, dropout, a norm before lm_head, and lm_head is wte."""
+    """A generative pretrained transformer. Unlike GPT-2 (Radford et al. 2019): RMSNorm
+    for LayerNorm, ReLU for GELU, no biases, dropout, weight tying or final norm."""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
-        # Random, since equal rows would get equal gradients and stay equal.
+        # Random, since equal rows would compute the same, and learn the same, forever.
         def matrix(m, n):
             return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
         self.n_head = n_head
@@ -150,43 +151,43 @@ class GPT:
             "attn_wq": matrix(n_embd, n_embd),      # x to queries
             "attn_wk": matrix(n_embd, n_embd),      # x to keys
             "attn_wv": matrix(n_embd, n_embd),      # x to values
-            "attn_wo": matrix(n_embd, n_embd),      # mixes the heads
-            "mlp_fc1": matrix(4 * n_embd, n_embd),  # finds patterns
-            "mlp_fc2": matrix(n_embd, 4 * n_embd),
+            "attn_wo": matrix(n_embd, n_embd),      # mixes heads (output projection)
+            "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to 4 n_embd patterns
+            "mlp_fc2": matrix(n_embd, 4 * n_embd),  # and back
         } for _ in range(n_layer)]
 
     def empty_cache(self):
-        """A KV cache: for each head of each layer, lists for its keys and values."""
+        """A KV cache, [layer][head]: the keys and values of all tokens read so far."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, cache):
-        """[n_embd] -> [n_embd]. Each head looks for something else; training finds
-        out what. The cache holds no later tokens, so this attention is causal."""
+        """[n_embd] -> [n_embd]. Each head looks for something of its own; training
+        decides what. The cache holds no later tokens: causal self-attention."""
         head_dim = len(x) // self.n_head
-        heads = []
-        for i, (keys, values) in enumerate(cache):
-            rows = slice(i * head_dim, (i + 1) * head_dim)  # each head has its own
+        outputs = []
+        for head, (keys, values) in enumerate(cache):
+            rows = slice(head * head_dim, (head + 1) * head_dim)  # its own
             query = linear(x, layer["attn_wq"][rows])
             keys.append(linear(x, layer["attn_wk"][rows]))
             values.append(linear(x, layer["attn_wv"][rows]))
-            heads.extend(attention(query, keys, values))
-        return linear(heads, layer["attn_wo"])
+            outputs.extend(attention(query, keys, values))
+        return linear(outputs, layer["attn_wo"])
 
     def mlp(self, x, layer):
-        """[n_embd] -> [n_embd]. A multilayer perceptron: a row of fc1 looks for a
-        pattern in x, relu drops those not found, fc2 says what the others add."""
+        """[n_embd] -> [n_embd]. A multilayer perceptron: each row of fc1 looks for a
+        pattern in x, relu drops those not found, fc2 says what the others add to x."""
         hidden = [h.relu() for h in linear(x, layer["mlp_fc1"])]
         return linear(hidden, layer["mlp_fc2"])
 
     def forward(self, token, position, cache):
-        """Read one token; return the logits, [vocab_size]."""
-        # A token is only a label: m (12) is not twice g (6). A vector can say more,
-        # and has room for the position, without which "am" would be like "ma".
+        """Read one token, put its keys and values in the cache, return the logits."""
+        # A token is only a label: m (12) is not twice g (6). A vector can say more.
+        # Without that of the position, "amy" and "may" would look the same at y.
         x = add(self.wte[token], self.wpe[position])
         x = rmsnorm(x)
-        for layer, heads in zip(self.layers, cache):
+        for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x, not put in its place.
-            x = add(x, self.multi_head_attention(rmsnorm(x), layer, heads))
+            x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
             x = add(x, self.mlp(rmsnorm(x), layer))
         return linear(x, self.lm_head)
 
@@ -194,7 +195,7 @@ class GPT:
 # %% Training
 def document_loss(tokens, model):
     """The mean of -log(p) over all predictions, p being the probability of the token
-    that did come (cross-entropy): 0 for p = 1, 3.3 for a blind guess, p = 1/27."""
+    that did come (cross-entropy): 0 for p = 1, 3.3 for p = 1/27, a blind guess."""
     loss = Value(0.0)
     cache = model.empty_cache()
     for position, target in enumerate(tokens[1:]):
@@ -204,10 +205,10 @@ def document_loss(tokens, model):
 
 
 class Adam:
-    """Gradient descent, improved (Kingma and Ba 2014). Plain gradient descent takes
-    weight -= learning_rate * grad: against the slope, so that the loss falls. Adam
-    puts m / sqrt(v) for grad: m is a running mean of grad, as one name can mislead,
-    and v one of grad ** 2, so that weights with small gradients move no less."""
+    """Plain gradient descent subtracts learning_rate * grad from each weight: against
+    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
+    m is a running mean of grad, which smooths out the whims of single names; v is one
+    of grad ** 2. Dividing by its root gives all weights steps of similar size."""
 
     def __init__(self, params):
         self.params = params
@@ -216,8 +217,8 @@ class Adam:
         self.t = 0
 
     def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
-        """Update all weights, and reset grad. Since m and v start at 0, after t steps
-        they are too small by a factor 1 - beta ** t. Bias correction divides by it."""
+        """Update all weights and reset grad. m and v start at 0, so after t steps they
+        are too small, by a factor of 1 - beta ** t. Bias correction divides by it."""
         self.t += 1
         correction1 = 1 - beta1 ** self.t
         correction2 = 1 - beta2 ** self.t
@@ -232,7 +233,8 @@ class Adam:
 
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, start=""):
-    """Continue start by random letters; the lower the temperature, the likelier."""
+    """Continue start letter by letter, each drawn by its probability. A temperature
+    below 1 widens the gaps between logits, and likely letters get likelier."""
     symbols = [BOS, *start]
     cache = model.empty_cache()
     for position in range(model.block_size):
@@ -254,7 +256,7 @@ block_size = 16       # context length, in tokens
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far weights move
 temperature = 0.5     # of the samples
-num_samples = 20      # names to write
+num_samples = 20
 seed = 42
 
 # %% Run
@@ -278,9 +280,7 @@ if __name__ == "__main__":
         state_dict.update({f"layer{i}.{name}": layer[name] for name in layer})
     params = [p for matrix in state_dict.values() for row in matrix for p in row]
     optimizer = Adam(params)
-    print(f"num docs: {len(docs)}")
-    print(f"vocab size: {len(vocab)}")
-    print(f"num params: {len(params)}")
+    print(f"num docs: {len(docs)}\nvocab size: {len(vocab)}\nnum params: {len(params)}")
 
     losses = []
     with suppress(KeyboardInterrupt):  # Ctrl-C ends the training early
