@@ -75,8 +75,8 @@ class Value:
 
 
 def dot(a, b):
-    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, since a graph of
-    all the products would be slow. Its derivative by a[i] is b[i], by b[i] a[i]."""
+    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value (a graph of all
+    the products would be slow). Its derivative by a[i] is b[i], by b[i] it is a[i]."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [value.data for value in a]
@@ -84,21 +84,25 @@ def dot(a, b):
     return Value(sum(map(mul, a_data, b_data)), [*a, *b], b_data + a_data)
 
 
-# %% Building blocks. Below, [n] is a vector, that is, a list of n Values, and [m][n]
-# is a matrix, a list of m rows [n].
+# %% Model: from a token to a score for every token that could come next
+# A token is turned into a vector x, its embedding: n_embd numbers, which training
+# fills with whatever helps. Each layer, a transformer block, adds to x: first what
+# attention finds at earlier tokens, then what an MLP makes of x. At last x is turned
+# into scores, the logits. [n] is a vector, a list of n Values; [m][n] is a matrix, a
+# list of m rows [n].
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
     return [a + b for a, b in zip(x, y)]
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row: how well do they fit?"""
+    """[n], [m][n] -> [m]. The dot product of x with each row of a matrix of weights."""
     return [dot(row, x) for row in matrix]
 
 
 def logsumexp(scores):
-    """[n] -> Value. log(sum of e^score), for softmax and the loss. Its derivative by a
-    score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow, the
+    """[n] -> Value. log(sum of e^score), for softmax and the loss. Its derivative by
+    a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow, the
     largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max([score.data for score in scores])
     exps = [math.exp(score.data - largest) for score in scores]
@@ -113,8 +117,8 @@ def softmax(scores):
 
 
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    its numbers are about 1, however much has been added to x before."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019; no gain),
+    so that numbers keep their usual size, however much layers have added to x."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -122,21 +126,18 @@ def rmsnorm(x):
 
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
-    Each of t positions has a key, which says what is there, and a value, a vector to
-    pass on. The query says what is sought: vowels, perhaps. If a key points the same
-    way, their dot product is large, and so is the weight of the value in the sum."""
+    Each of t tokens brings a key, which says what is there, and a value to pass on;
+    the last one has a query, which says what is sought: vowels, perhaps. If query and
+    key point the same way, their dot product is large, and softmax gives this value
+    a large weight in the sum. (Training decides what all these vectors say.)"""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     return [dot(attn_weights, column) for column in zip(*values)]  # entry by entry
 
 
-# %% Model. A token becomes a vector x, its embedding: n_embd numbers, which training
-# fills with whatever helps. Each layer, a transformer block, adds to x: first what
-# attention finds at earlier tokens, then what an MLP makes of x. In the end x is turned
-# into logits, one score for each token that could come next.
 class GPT:
-    """A generative pretrained transformer. Unlike GPT-2 (Radford et al. 2019): RMSNorm
-    for LayerNorm, ReLU for GELU, no biases, dropout, weight tying or final norm."""
+    """A generative pretrained transformer. (GPT-2, Radford et al. 2019, had LayerNorm,
+    GELU, biases, dropout, tied weights, and its norms in other places.)"""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
         # Random, since equal rows would compute the same, and learn the same, forever.
@@ -157,16 +158,16 @@ class GPT:
         } for _ in range(n_layer)]
 
     def empty_cache(self):
-        """A KV cache, [layer][head]: the keys and values of all tokens read so far."""
+        """A KV cache, [layer][head]: keys and values of all tokens read so far."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
-    def multi_head_attention(self, x, layer, cache):
-        """[n_embd] -> [n_embd]. Each head looks for something of its own; training
-        decides what. The cache holds no later tokens: causal self-attention."""
+    def multi_head_attention(self, x, layer, layer_cache):
+        """[n_embd] -> [n_embd]. Several heads, each of which can look for something
+        else. Later tokens are not in the cache yet: this self-attention is causal."""
         head_dim = len(x) // self.n_head
         outputs = []
-        for head, (keys, values) in enumerate(cache):
-            rows = slice(head * head_dim, (head + 1) * head_dim)  # its own
+        for head, (keys, values) in enumerate(layer_cache):
+            rows = slice(head * head_dim, (head + 1) * head_dim)  # of this head
             query = linear(x, layer["attn_wq"][rows])
             keys.append(linear(x, layer["attn_wk"][rows]))
             values.append(linear(x, layer["attn_wv"][rows]))
@@ -180,13 +181,13 @@ class GPT:
         return linear(hidden, layer["mlp_fc2"])
 
     def forward(self, token, position, cache):
-        """Read one token, put its keys and values in the cache, return the logits."""
-        # A token is only a label: m (12) is not twice g (6). A vector can say more.
-        # Without that of the position, "amy" and "may" would look the same at y.
+        """Read one token: put its keys and values in the cache, return the logits."""
+        # A token is only a label: m (12) is not twice g (6). Its vector can say more.
+        # That of the position is added, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
         x = rmsnorm(x)
         for layer, layer_cache in zip(self.layers, cache):
-            # Residual connections: what is found is added to x, not put in its place.
+            # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
             x = add(x, self.mlp(rmsnorm(x), layer))
         return linear(x, self.lm_head)
@@ -239,7 +240,7 @@ def sample(model, vocab, temperature=1.0, start=""):
     cache = model.empty_cache()
     for position in range(model.block_size):
         logits = model.forward(vocab[symbols[position]], position, cache)
-        if position + 1 == len(symbols):  # the next letter is not given
+        if position + 1 == len(symbols):  # start has been read
             probs = softmax([logit / temperature for logit in logits])
             symbol = random.choices(list(vocab), [p.data for p in probs])[0]
             if symbol == BOS:
@@ -266,10 +267,10 @@ if __name__ == "__main__":
     try:
         with open("input.txt", encoding="utf-8") as file:
             docs = [line.strip() for line in file if line.strip()]
+        if not docs:
+            raise ValueError("it has no text")
     except (OSError, ValueError) as error:
-        raise SystemExit(f"Cannot read input.txt in {os.getcwd()}: {error}")
-    if not docs:
-        raise SystemExit(f"There is no text in input.txt in {os.getcwd()}")
+        raise SystemExit(f"input.txt in {os.getcwd()} must hold UTF-8 text: {error}")
     random.seed(seed)
     random.shuffle(docs)
     letters = sorted(set("".join(docs)))
