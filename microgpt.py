@@ -34,18 +34,18 @@ class Value:
     def __init__(self, data, inputs=(), derivatives=()):
         self.data = data
         self.inputs = inputs               # Values it was computed from
-        self.derivatives = derivatives     # local gradients: d data / d input
-        self.grad = 0.0                    # the gradient: d loss / d data
+        self.derivatives = derivatives     # d data / d input, for each input
+        self.grad = 0.0                    # d loss / d data, after backward()
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: the result, its inputs, its derivative by each. (k is a plain number.)
+    # Each row: the result, its inputs, its derivative by each (the local gradients).
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
     def __truediv__(a, k): return Value(a.data / k, (a,), (1 / k,))
     def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0), slope 1 or 0
+    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0): a, or a constant
 
     def backward(self):
         """Backpropagation: set grad in every Value that self was computed from.
@@ -55,8 +55,8 @@ class Value:
             a -> c         contributes dc/da = b = 9, as if b stood still
             a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List the Values to visit. Weights and constants, the leaves of the graph, are
-        # not listed, for they have nothing to pass grad on to: they only add it up.
+        # List the Values to visit. Leaves of the graph (weights, constants) are left
+        # out: they have no inputs to pass grad on to. They add it up until it is reset.
         nodes = {self}
         stack = [self]
         while stack:
@@ -85,11 +85,11 @@ def dot(a, b):
 
 
 # %% Model: from a token to a score for every token that could come next
-# A token is turned into a vector x, its embedding: n_embd numbers, which training
-# fills with whatever helps. Each layer, a transformer block, adds to x: first what
-# attention finds at earlier tokens, then what an MLP makes of x. At last x is turned
-# into scores, the logits. [n] is a vector, a list of n Values; [m][n] is a matrix, a
-# list of m rows [n].
+# A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
+# (transformer blocks) then add to x what they find out: attention by looking at the
+# earlier tokens, an MLP by working on x alone. At last x is turned into one score for
+# each token, the logits. What the numbers in x mean is not laid down, but learned.
+# [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
     return [a + b for a, b in zip(x, y)]
@@ -100,8 +100,14 @@ def linear(x, matrix):
     return [dot(row, x) for row in matrix]
 
 
+def softmax(scores):
+    """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
+    log_sum = logsumexp(scores)
+    return [(score - log_sum).exp() for score in scores]  # e^(a - b) = e^a / e^b
+
+
 def logsumexp(scores):
-    """[n] -> Value. log(sum of e^score), for softmax and the loss. Its derivative by
+    """[n] -> Value. The log of that sum, for softmax and the loss. Its derivative by
     a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow, the
     largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max([score.data for score in scores])
@@ -110,15 +116,9 @@ def logsumexp(scores):
     return Value(largest + math.log(total), scores, [e / total for e in exps])
 
 
-def softmax(scores):
-    """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
-    log_sum = logsumexp(scores)
-    return [(score - log_sum).exp() for score in scores]  # e^(a - b) = e^a / e^b
-
-
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019; no gain),
-    so that numbers keep their usual size, however much layers have added to x."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019): layers
+    add to x again and again, yet find numbers of the same size in it."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -128,8 +128,8 @@ def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
     Each of t tokens brings a key, which says what is there, and a value to pass on;
     the last one has a query, which says what is sought: vowels, perhaps. If query and
-    key point the same way, their dot product is large, and softmax gives this value
-    a large weight in the sum. (Training decides what all these vectors say.)"""
+    key point the same way, their dot product is large (the root of d keeps it from
+    growing with d), and the value counts for much in the result, a weighted sum."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     return [dot(attn_weights, column) for column in zip(*values)]  # entry by entry
@@ -152,7 +152,7 @@ class GPT:
             "attn_wq": matrix(n_embd, n_embd),      # x to queries
             "attn_wk": matrix(n_embd, n_embd),      # x to keys
             "attn_wv": matrix(n_embd, n_embd),      # x to values
-            "attn_wo": matrix(n_embd, n_embd),      # mixes heads (output projection)
+            "attn_wo": matrix(n_embd, n_embd),      # heads to x (output projection)
             "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to 4 n_embd patterns
             "mlp_fc2": matrix(n_embd, 4 * n_embd),  # and back
         } for _ in range(n_layer)]
@@ -185,7 +185,7 @@ class GPT:
         # A token is only a label: m (12) is not twice g (6). Its vector can say more.
         # That of the position is added, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)
+        x = rmsnorm(x)  # (so the next one changes little)
         for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
@@ -207,9 +207,9 @@ def document_loss(tokens, model):
 
 class Adam:
     """Plain gradient descent subtracts learning_rate * grad from each weight: against
-    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
-    m is a running mean of grad, which smooths out the whims of single names; v is one
-    of grad ** 2. Dividing by its root gives all weights steps of similar size."""
+    the slope, the loss falls. Adam (Kingma and Ba 2014) has two running means: m, that
+    of grad, smooths out the whims of single names; v is that of grad ** 2, and its root
+    the usual size of grad. With m / sqrt(v) for grad, small gradients count as well."""
 
     def __init__(self, params):
         self.params = params
@@ -218,8 +218,8 @@ class Adam:
         self.t = 0
 
     def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
-        """Update all weights and reset grad. m and v start at 0, so after t steps they
-        are too small, by a factor of 1 - beta ** t. Bias correction divides by it."""
+        """Update all weights and reset grad. m and v start at 0, so they are too small:
+        after 1 step m is 0.15 * grad. Bias correction divides by 1 - beta ** t."""
         self.t += 1
         correction1 = 1 - beta1 ** self.t
         correction2 = 1 - beta2 ** self.t
@@ -240,7 +240,7 @@ def sample(model, vocab, temperature=1.0, start=""):
     cache = model.empty_cache()
     for position in range(model.block_size):
         logits = model.forward(vocab[symbols[position]], position, cache)
-        if position + 1 == len(symbols):  # start has been read
+        if position + 1 == len(symbols):  # nothing is left to read
             probs = softmax([logit / temperature for logit in logits])
             symbol = random.choices(list(vocab), [p.data for p in probs])[0]
             if symbol == BOS:
@@ -256,7 +256,7 @@ n_head = 4            # attention heads in a layer
 block_size = 16       # context length, in tokens
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far weights move
-temperature = 0.5     # of the samples
+temperature = 0.5
 num_samples = 20
 seed = 42
 

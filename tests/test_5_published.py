@@ -39,7 +39,7 @@ def run(text, **settings):
 
 class PublishedNumbers(unittest.TestCase):
     def check(self, lines, known):
-        losses = [float(line.split("loss ")[1].split(" |")[0]) for line in lines if "loss" in line]
+        losses = [float(line.split()[6]) for line in lines if line.startswith("step ")]
         sums = [sum(losses[i:i + 10]) for i in range(0, len(losses), 10)]
         self.assertEqual(len(losses), 10 * len(known["sums of ten losses"]))
         for found, expected in zip(sums, known["sums of ten losses"]):

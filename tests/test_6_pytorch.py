@@ -20,9 +20,10 @@ except ImportError:
     torch = None
 
 
-def torch_loss(tokens, weights, n_layer, n_head):
+def torch_loss(tokens, model, layers, n_head):
+    """model holds wte, wpe and lm_head, layers the matrices of each layer, all as tensors."""
     n = len(tokens) - 1  # positions
-    n_embd = weights["wte"].shape[1]
+    n_embd = model["wte"].shape[1]
 
     def norm(x):
         return rms_norm(x, [n_embd], eps=1e-5)
@@ -31,19 +32,23 @@ def torch_loss(tokens, weights, n_layer, n_head):
         """[n, n_embd] -> [n_head, n, head_dim]"""
         return x.view(n, n_head, n_embd // n_head).transpose(0, 1)
 
-    x = norm(weights["wte"][tokens[:-1]] + weights["wpe"][:n])  # [n, n_embd]
-    for i in range(n_layer):
+    x = norm(model["wte"][tokens[:-1]] + model["wpe"][:n])  # [n, n_embd]
+    for layer in layers:
         normed = norm(x)
-        query, keys, values = [split(linear(normed, weights[f"layer{i}.attn_w{kind}"]))
-                               for kind in "qkv"]
+        query, keys, values = [split(linear(normed, layer["attn_w" + kind])) for kind in "qkv"]
         heads = scaled_dot_product_attention(query, keys, values, is_causal=True)
-        outputs = heads.transpose(0, 1).reshape(n, n_embd)
-        x = x + linear(outputs, weights[f"layer{i}.attn_wo"])
-
-        hidden = relu(linear(norm(x), weights[f"layer{i}.mlp_fc1"]))
-        x = x + linear(hidden, weights[f"layer{i}.mlp_fc2"])
-    logits = linear(x, weights["lm_head"])  # [n, vocab_size]
+        heads = heads.transpose(0, 1).reshape(n, n_embd)
+        x = x + linear(heads, layer["attn_wo"])
+        hidden = relu(linear(norm(x), layer["mlp_fc1"]))
+        x = x + linear(hidden, layer["mlp_fc2"])
+    logits = linear(x, model["lm_head"])  # [n, vocab_size]
     return cross_entropy(logits, torch.tensor(tokens[1:]))
+
+
+def tensors(matrices):
+    return {name: torch.tensor([[weight.data for weight in row] for row in matrix],
+                               dtype=torch.float64, requires_grad=True)
+            for name, matrix in matrices.items()}
 
 
 @unittest.skipIf(torch is None, "PyTorch is not installed: pip install torch")
@@ -54,21 +59,22 @@ class BesidePyTorch(unittest.TestCase):
             with self.subTest(n_layer=n_layer, n_embd=n_embd, n_head=n_head):
                 random.seed(42)
                 model = GPT(27, n_layer, n_embd, n_head, block_size=7)
-                weights = {name: torch.tensor([[w.data for w in row] for row in matrix],
-                                              dtype=torch.float64, requires_grad=True)
-                           for name, matrix in model.weights.items()}
-                ours = document_loss(tokens, model)
-                theirs = torch_loss(tokens, weights, n_layer, n_head)
-                self.assertAlmostEqual(ours.data, theirs.item(), delta=1e-9)
+                ours = [dict(wte=model.wte, wpe=model.wpe, lm_head=model.lm_head)] + model.layers
+                theirs = [tensors(matrices) for matrices in ours]
 
-                ours.backward()
-                theirs.backward()
-                for name, matrix in model.weights.items():
-                    grads = torch.tensor([[w.grad for w in row] for row in matrix],
-                                         dtype=torch.float64)
-                    difference = (grads - weights[name].grad).abs().max().item()
-                    self.assertLess(difference, 1e-9, name)
-                    self.assertGreater(grads.abs().max().item(), 1e-6, name)
+                loss = document_loss(tokens, model)
+                torch_result = torch_loss(tokens, theirs[0], theirs[1:], n_head)
+                self.assertAlmostEqual(loss.data, torch_result.item(), delta=1e-9)
+
+                loss.backward()
+                torch_result.backward()
+                for our, their in zip(ours, theirs):
+                    for name in our:
+                        grads = [weight.grad for row in our[name] for weight in row]
+                        torch_grads = their[name].grad.flatten().tolist()
+                        difference = max([abs(a - b) for a, b in zip(grads, torch_grads)])
+                        self.assertLess(difference, 1e-9, name)
+                        self.assertGreater(max(grads), 1e-6, name)
 
 
 if __name__ == "__main__":
