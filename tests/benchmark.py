@@ -22,8 +22,9 @@ def measure(lengths, n_layer, n_embd):
     """A step for each of these lengths. Return the median milliseconds of forward pass, backward
     pass and update, and the mean number of nodes and edges of the graph."""
     model = GPT(VOCAB_SIZE, n_layer, n_embd, n_head=4, block_size=max(lengths))
-    params = [p for matrix in model.weights.values() for row in matrix for p in row]
-    optimizer = Adam(params)
+    matrices = [model.wte, model.wpe, model.lm_head]
+    matrices += [matrix for layer in model.layers for matrix in layer.values()]
+    optimizer = Adam([weight for matrix in matrices for row in matrix for weight in row])
     times, sizes = [], []
     for length in lengths:
         tokens = [random.randrange(VOCAB_SIZE) for _ in range(length + 1)]

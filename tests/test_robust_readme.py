@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import textwrap
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,7 +17,8 @@ with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
     README = file.read()
 with open(os.path.join(ROOT, "input.txt"), encoding="utf-8") as file:
     INPUT = file.read()
-BLOCKS = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", README)
+BLOCKS = [(language, textwrap.dedent(text)) for language, text
+          in re.findall(r"(?ms)^ *```(\w*)\n(.*?)^ *```$", README)]
 PYTHON = [text for language, text in BLOCKS if language in ("python", "pycon")]
 SESSIONS = [text for text in PYTHON if text.startswith(">>>")]
 PIECES = [text for text in PYTHON if not text.startswith(">>>")]
@@ -66,7 +68,7 @@ class TheReadme(unittest.TestCase):
             self.assertEqual(lines.count(line), 1, line)
 
     def test_the_output_that_it_quotes_is_the_published_one(self):
-        [output] = [text for _, text in BLOCKS if text.startswith("num docs")]
+        output = next(text for _, text in BLOCKS if text.startswith("num docs"))
         quoted = [line.rstrip() for line in output.splitlines() if line.strip(" .")]
         self.assertEqual(quoted, [line for line in PUBLISHED if line in quoted])
         self.assertEqual(quoted[:6], PUBLISHED[:6])
