@@ -185,7 +185,7 @@ class GPT:
         # A token is only a label: m (12) is not twice g (6). Its vector can say more.
         # That of the position is added, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)  # (so the next one changes little)
+        x = rmsnorm(x)  # (GPT-2 has no norm here)
         for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
