@@ -1,8 +1,4 @@
-"""Second: does backward() find its way through any graph?
-
-That each derivative is right is not enough. Where paths meet, their products must be added up.
-However long a path is, Python's stack must not overflow. And no backward() may spoil the next.
-"""
+"""Second: does backward() find its way through any graph, and does none spoil the next?"""
 import gc
 import os
 import random
@@ -26,35 +22,26 @@ class Paths(unittest.TestCase):
     def test_a_node_waits_until_all_that_use_it_are_done(self):
         a = Value(2.0)
         b = a * Value(3.0)  # used in the next line, and again in the last sum
-        c = b / 1
-        for _ in range(10):
-            c = c / 1
+        c = b / 1 / 1 / 1
         (b + c).backward()
         self.assertEqual((b.grad, a.grad), (2.0, 6.0))
 
-    def test_2_to_the_60_paths_are_not_walked_one_by_one(self):
+    def test_a_graph_can_be_200_000_operations_deep_and_have_2_to_the_60_paths(self):
         a = x = Value(1.0)
+        for _ in range(200_000):
+            x = x / 1
         for _ in range(60):
             x = x + x
         x.backward()
         self.assertEqual(a.grad, 2.0 ** 60)
 
-    def test_a_chain_of_200_000_operations_is_not_too_deep(self):
-        a = x = Value(1.0)
-        for _ in range(200_000):
-            x = x / 1
-        x.backward()
-        self.assertEqual(a.grad, 1.0)
-
     def test_changing_a_list_afterward_does_not_change_the_graph(self):
-        x, row = [Value(2.0), Value(3.0)], [Value(5.0), Value(7.0)]
-        leaves = x + row
+        a, b = Value(2.0), Value(5.0)
+        x, row = [a], [b]
         [result] = linear(x, [row])
-        for vector in (x, row):
-            vector.reverse()
-            vector.append(Value(1.0))
+        x[0] = row[0] = Value(1.0)
         result.backward()
-        self.assertEqual([leaf.grad for leaf in leaves], [5.0, 7.0, 2.0, 3.0])
+        self.assertEqual((a.grad, b.grad), (5.0, 2.0))
 
 
 class MoreThanOnce(unittest.TestCase):
@@ -66,22 +53,15 @@ class MoreThanOnce(unittest.TestCase):
         first.backward()
         self.assertEqual((a.grad, b.grad), (4.0 + 5.0, 2.0))
 
-    def test_a_second_backward_adds_to_the_leaves_and_counts_inner_nodes_once(self):
+    def test_backward_can_start_in_the_middle_and_again_adding_to_the_leaves_only(self):
         a = Value(3.0)
         b = a * a
         c = b * b
-        for leaf_grad in (108.0, 216.0):
-            c.backward()
-            self.assertEqual((c.grad, b.grad, a.grad), (1.0, 18.0, leaf_grad))
-
-    def test_backward_can_start_in_the_middle_of_a_graph(self):
-        a = Value(3.0)
-        b = a * a
-        c = b * Value(2.0)
-        b.backward()
-        self.assertEqual((c.grad, b.grad, a.grad), (0.0, 1.0, 6.0))
-        c.backward()
-        self.assertEqual((c.grad, b.grad, a.grad), (1.0, 2.0, 6.0 + 12.0))
+        for root, grads in ((b, (0.0, 1.0, 6.0)),
+                            (c, (1.0, 18.0, 6.0 + 108.0)),
+                            (c, (1.0, 18.0, 6.0 + 108.0 + 108.0))):
+            root.backward()
+            self.assertEqual((c.grad, b.grad, a.grad), grads)
 
     def test_an_interrupted_backward_spoils_nothing_for_the_next(self):
         class Interrupted:
