@@ -111,11 +111,13 @@ class Derivatives(unittest.TestCase):
         a, b = [Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]
         self.assertEqual(set(dot(a, b).inputs), {*a, *b})
 
-    def test_unequal_lengths_are_refused(self):
-        two, three = [Value(1.0)] * 2, [Value(1.0)] * 3
-        for compute in (lambda: dot(two, three), lambda: linear(three, [two])):
-            with self.assertRaisesRegex(ValueError, "^dot product of 2 numbers with 3 numbers$"):
-                compute()
+    def test_unequal_lengths_are_refused_as_in_an_mlp_widened_in_one_matrix_only(self):
+        with self.assertRaisesRegex(ValueError, "^dot product of 2 numbers with 3 numbers$"):
+            dot([Value(1.0)] * 2, [Value(1.0)] * 3)
+        model = GPT(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=4)
+        model.layers[0]["mlp_fc1"] *= 2
+        with self.assertRaisesRegex(ValueError, "^dot product of 8 numbers with 16 numbers$"):
+            model.forward(0, 0, model.empty_cache())
 
     def test_every_weight_of_a_small_model_has_the_right_gradient(self):
         random.seed(3)
