@@ -38,7 +38,7 @@ class Value:
         self.grad = 0.0                    # d loss / d data, after backward()
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: the result, its inputs, its derivative by each (the local gradients).
+    # Each row: result, inputs, derivative by each (local gradient). k: plain number.
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
@@ -55,8 +55,8 @@ class Value:
             a -> c         contributes dc/da = b = 9, as if b stood still
             a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List the Values to visit. Leaves of the graph (weights, constants) are left
-        # out: they have no inputs to pass grad on to. They add it up until it is reset.
+        # List the Values to visit. Weights and constants, the leaves of the graph,
+        # have no inputs to pass grad on to. Theirs adds up until Adam resets it.
         nodes = {self}
         stack = [self]
         while stack:
@@ -107,9 +107,9 @@ def softmax(scores):
 
 
 def logsumexp(scores):
-    """[n] -> Value. The log of that sum, for softmax and the loss. Its derivative by
-    a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow, the
-    largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    """[n] -> Value. log(sum of all e^score), for softmax and the loss. Its derivative
+    by a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow,
+    the largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max([score.data for score in scores])
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
@@ -117,8 +117,8 @@ def logsumexp(scores):
 
 
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019): layers
-    add to x again and again, yet find numbers of the same size in it."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
+    its numbers keep one size, however much the layers have added to it."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -140,7 +140,7 @@ class GPT:
     GELU, biases, dropout, tied weights, and its norms in other places.)"""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
-        # Random, since equal rows would compute the same, and learn the same, forever.
+        # Random, since parts of the model that start alike would stay alike.
         def matrix(m, n):
             return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
         self.n_head = n_head
@@ -152,18 +152,18 @@ class GPT:
             "attn_wq": matrix(n_embd, n_embd),      # x to queries
             "attn_wk": matrix(n_embd, n_embd),      # x to keys
             "attn_wv": matrix(n_embd, n_embd),      # x to values
-            "attn_wo": matrix(n_embd, n_embd),      # heads to x (output projection)
-            "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to 4 n_embd patterns
-            "mlp_fc2": matrix(n_embd, 4 * n_embd),  # and back
+            "attn_wo": matrix(n_embd, n_embd),      # output projection
+            "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to patterns
+            "mlp_fc2": matrix(n_embd, 4 * n_embd),  # patterns to x
         } for _ in range(n_layer)]
 
     def empty_cache(self):
-        """A KV cache, [layer][head]: keys and values of all tokens read so far."""
+        """A KV cache: cache[layer][head] has the keys and values of what was read."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Several heads, each of which can look for something
-        else. Later tokens are not in the cache yet: this self-attention is causal."""
+        """[n_embd] -> [n_embd]. Heads with rows of their own look for different things.
+        Later tokens are not in the cache yet, so this self-attention is causal."""
         head_dim = len(x) // self.n_head
         outputs = []
         for head, (keys, values) in enumerate(layer_cache):
@@ -207,9 +207,9 @@ def document_loss(tokens, model):
 
 class Adam:
     """Plain gradient descent subtracts learning_rate * grad from each weight: against
-    the slope, the loss falls. Adam (Kingma and Ba 2014) has two running means: m, that
-    of grad, smooths out the whims of single names; v is that of grad ** 2, and its root
-    the usual size of grad. With m / sqrt(v) for grad, small gradients count as well."""
+    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
+    m is a running mean of grad, which smooths out the whims of single names. v is a
+    running mean of grad ** 2, so that weights with small gradients move as well."""
 
     def __init__(self, params):
         self.params = params
