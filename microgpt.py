@@ -56,7 +56,7 @@ class Value:
             a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
         # List the Values to visit. Weights and constants, the leaves of the graph,
-        # have no inputs to pass grad on to. Theirs adds up until Adam resets it.
+        # have no inputs to pass grad on to: it adds up there, until it is reset.
         nodes = {self}
         stack = [self]
         while stack:
@@ -66,8 +66,8 @@ class Value:
                     nodes.add(value)
                     stack.append(value)
 
-        # Visit them newest first (in topological order): what was computed from a
-        # node is newer than the node, so its grad is complete when its turn comes.
+        # Visit them newest first (reverse topological order): all that was computed
+        # from a node is newer, so the node's grad is complete when its turn comes.
         self.grad = 1.0
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for value, derivative in zip(node.inputs, node.derivatives):
