@@ -17,13 +17,13 @@ from itertools import count
 from operator import mul
 
 # %% Tokenizer: letters become numbers, called tokens
-BOS = "<BOS>"  # beginning of sequence
+BOS = "<BOS>"  # beginning of sequence; it marks the end, too
 
 
 def encode(text, vocab):
-    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. The vocabulary
-    is {"a": 0, "b": 1, ..., "z": 25, BOS: 26}. BOS also marks where a name ends."""
-    return [vocab[symbol] for symbol in [BOS, *text, BOS]]
+    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. A token is the
+    index of a symbol in the vocabulary, the list ["a", "b", "c", ..., "z", BOS]."""
+    return [vocab.index(symbol) for symbol in [BOS, *text, BOS]]
 
 
 # %% Autograd: numbers that find their derivatives
@@ -38,7 +38,7 @@ class Value:
         self.grad = 0.0                    # d loss / d data, after backward()
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: result, inputs, derivative by each (local gradient). k: plain number.
+    # Each row: result, inputs, local gradients (derivatives). k is a plain number.
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
@@ -52,36 +52,35 @@ class Value:
 
         Chain rule: multiply the derivatives along each path, and add up all paths,
         since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
-            a -> c         contributes dc/da = b = 9, as if b stood still
-            a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
+            a -> c         contributes b = 9, as if b stood still
+            a -> b -> c    contributes 2 * a from b, times a from c: 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List the Values to visit. Weights and constants, the leaves of the graph,
-        # have no inputs to pass grad on to: it adds up there, until it is reset.
+        # List the Values to visit: those with inputs to pass grad on to.
         nodes = {self}
         stack = [self]
         while stack:
-            for value in stack.pop().inputs:
-                if value.inputs and value not in nodes:
-                    value.grad = 0.0
-                    nodes.add(value)
-                    stack.append(value)
+            for source in stack.pop().inputs:
+                if source.inputs and source not in nodes:
+                    source.grad = 0.0  # forget an earlier backward()
+                    nodes.add(source)
+                    stack.append(source)
 
         # Visit them newest first (reverse topological order): all that was computed
         # from a node is newer, so the node's grad is complete when its turn comes.
         self.grad = 1.0
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
-            for value, derivative in zip(node.inputs, node.derivatives):
-                value.grad += derivative * node.grad
+            for source, derivative in zip(node.inputs, node.derivatives):
+                source.grad += derivative * node.grad
 
 
 def dot(a, b):
     """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value (a graph of all
-    the products would be slow). Its derivative by a[i] is b[i], by b[i] it is a[i]."""
+    the products would be slow). d dot / d a[i] is b[i], and d dot / d b[i] is a[i]."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
-    a_data = [value.data for value in a]
-    b_data = [value.data for value in b]
-    return Value(sum(map(mul, a_data, b_data)), [*a, *b], b_data + a_data)
+    a_data = [entry.data for entry in a]
+    b_data = [entry.data for entry in b]
+    return Value(sum(map(mul, a_data, b_data)), [*a, *b], [*b_data, *a_data])
 
 
 # %% Model: from a token to a score for every token that could come next
@@ -96,7 +95,7 @@ def add(x, y):
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row of a matrix of weights."""
+    """[n], [m][n] -> [m]. For each row, the sum of x weighted by it (dot product)."""
     return [dot(row, x) for row in matrix]
 
 
@@ -108,8 +107,8 @@ def softmax(scores):
 
 def logsumexp(scores):
     """[n] -> Value. log(sum of all e^score), for softmax and the loss. Its derivative
-    by a score is e^score / sum, since (log u)' = u' / u. So that exp cannot overflow,
-    the largest score is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    with respect to a score is e^score / sum, since (log u)' = u' / u. The largest score
+    is taken out, so that exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max([score.data for score in scores])
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
@@ -129,50 +128,52 @@ def attention(query, keys, values):
     Each of t tokens brings a key, which says what is there, and a value to pass on;
     the last one has a query, which says what is sought: vowels, perhaps. If query and
     key point the same way, their dot product is large (the root of d keeps it from
-    growing with d), and the value counts for much in the result, a weighted sum."""
+    growing with d), and the value counts for much in the average of the values."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     return [dot(attn_weights, column) for column in zip(*values)]  # entry by entry
 
 
 class GPT:
-    """A generative pretrained transformer. (GPT-2, Radford et al. 2019, had LayerNorm,
-    GELU, biases, dropout, tied weights, and its norms in other places.)"""
+    """A generative pretrained transformer: GPT-2 (Radford et al. 2019) with RMSNorm for
+    LayerNorm, ReLU for GELU, norms elsewhere, no biases, dropout or tied weights."""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
-        # Random, since parts of the model that start alike would stay alike.
         def matrix(m, n):
             return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
         self.n_head = n_head
         self.block_size = block_size
         self.wte = matrix(vocab_size, n_embd)      # token embeddings
         self.wpe = matrix(block_size, n_embd)      # position embeddings
-        self.lm_head = matrix(vocab_size, n_embd)  # x to logits
+        self.lm_head = matrix(vocab_size, n_embd)  # x to logits (language model head)
         self.layers = [{
-            "attn_wq": matrix(n_embd, n_embd),      # x to queries
-            "attn_wk": matrix(n_embd, n_embd),      # x to keys
-            "attn_wv": matrix(n_embd, n_embd),      # x to values
+            "attn_wq": matrix(n_embd, n_embd),      # x to query
+            "attn_wk": matrix(n_embd, n_embd),      # x to key
+            "attn_wv": matrix(n_embd, n_embd),      # x to value
             "attn_wo": matrix(n_embd, n_embd),      # output projection
             "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to patterns
             "mlp_fc2": matrix(n_embd, 4 * n_embd),  # patterns to x
         } for _ in range(n_layer)]
 
-    def empty_cache(self):
-        """A KV cache: cache[layer][head] has the keys and values of what was read."""
+    def new_cache(self):
+        """A KV cache: cache[layer][head] keeps the keys and values of what was read."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Heads with rows of their own look for different things.
-        Later tokens are not in the cache yet, so this self-attention is causal."""
+        """[n_embd] -> [n_embd]. Each head looks for something else, with its own part
+        of query, key and value. The results are concatenated, and wo mixes them. Later
+        tokens are not in the cache yet, so this self-attention is causal."""
+        query = linear(x, layer["attn_wq"])
+        key = linear(x, layer["attn_wk"])
+        value = linear(x, layer["attn_wv"])
         head_dim = len(x) // self.n_head
-        outputs = []
+        results = []
         for head, (keys, values) in enumerate(layer_cache):
-            rows = slice(head * head_dim, (head + 1) * head_dim)  # of this head
-            query = linear(x, layer["attn_wq"][rows])
-            keys.append(linear(x, layer["attn_wk"][rows]))
-            values.append(linear(x, layer["attn_wv"][rows]))
-            outputs.extend(attention(query, keys, values))
-        return linear(outputs, layer["attn_wo"])
+            part = slice(head * head_dim, (head + 1) * head_dim)
+            keys.append(key[part])
+            values.append(value[part])
+            results.extend(attention(query[part], keys, values))
+        return linear(results, layer["attn_wo"])
 
     def mlp(self, x, layer):
         """[n_embd] -> [n_embd]. A multilayer perceptron: each row of fc1 looks for a
@@ -198,7 +199,7 @@ def document_loss(tokens, model):
     """The mean of -log(p) over all predictions, p being the probability of the token
     that did come (cross-entropy): 0 for p = 1, 3.3 for p = 1/27, a blind guess."""
     loss = Value(0.0)
-    cache = model.empty_cache()
+    cache = model.new_cache()
     for position, target in enumerate(tokens[1:]):
         logits = model.forward(tokens[position], position, cache)
         loss += logsumexp(logits) - logits[target]  # -log(e^logit / sum)
@@ -208,7 +209,7 @@ def document_loss(tokens, model):
 class Adam:
     """Plain gradient descent subtracts learning_rate * grad from each weight: against
     the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
-    m is a running mean of grad, which smooths out the whims of single names. v is a
+    m is a running mean of grad, which smooths out the noise of single names. v is a
     running mean of grad ** 2, so that weights with small gradients move as well."""
 
     def __init__(self, params):
@@ -234,15 +235,15 @@ class Adam:
 
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, start=""):
-    """Continue start letter by letter, each drawn by its probability. A temperature
-    below 1 widens the gaps between logits, and likely letters get likelier."""
+    """Continue a given start, each letter drawn by its probability. A temperature below
+    1 widens the gaps between logits, and likely letters get likelier."""
     symbols = [BOS, *start]
-    cache = model.empty_cache()
+    cache = model.new_cache()
     for position in range(model.block_size):
-        logits = model.forward(vocab[symbols[position]], position, cache)
-        if position + 1 == len(symbols):  # nothing is left to read
+        logits = model.forward(vocab.index(symbols[position]), position, cache)
+        if position >= len(start):  # all of start was read
             probs = softmax([logit / temperature for logit in logits])
-            symbol = random.choices(list(vocab), [p.data for p in probs])[0]
+            symbol = random.choices(vocab, [p.data for p in probs])[0]
             if symbol == BOS:
                 break
             symbols.append(symbol)
@@ -250,10 +251,10 @@ def sample(model, vocab, temperature=1.0, start=""):
 
 
 # %% Settings (hyperparameters): change one, and run again
-n_layer = 1           # transformer blocks
+n_layer = 1           # layers of the transformer
 n_embd = 16           # embedding dimension
 n_head = 4            # attention heads in a layer
-block_size = 16       # context length, in tokens
+block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far weights move
 temperature = 0.5
@@ -267,14 +268,13 @@ if __name__ == "__main__":
     try:
         with open("input.txt", encoding="utf-8") as file:
             docs = [line.strip() for line in file if line.strip()]
-        if not docs:
-            raise ValueError("it has no text")
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"input.txt in {os.getcwd()} must hold UTF-8 text: {error}")
+    except (OSError, UnicodeError) as error:
+        raise SystemExit(f"cannot read input.txt in {os.getcwd()}: {error}")
+    if not docs:
+        raise SystemExit(f"input.txt in {os.getcwd()} has no text")
     random.seed(seed)
     random.shuffle(docs)
-    letters = sorted(set("".join(docs)))
-    vocab = {symbol: token for token, symbol in enumerate([*letters, BOS])}
+    vocab = sorted(set("".join(docs))) + [BOS]
     model = GPT(len(vocab), n_layer, n_embd, n_head, block_size)
     state_dict = {"wte": model.wte, "wpe": model.wpe, "lm_head": model.lm_head}
     for i, layer in enumerate(model.layers):

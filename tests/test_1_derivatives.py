@@ -117,7 +117,7 @@ class Derivatives(unittest.TestCase):
         model = GPT(vocab_size=3, n_layer=1, n_embd=2, n_head=1, block_size=4)
         model.layers[0]["mlp_fc1"] *= 2
         with self.assertRaisesRegex(ValueError, "^dot product of 8 numbers with 16 numbers$"):
-            model.forward(0, 0, model.empty_cache())
+            model.forward(0, 0, model.new_cache())
 
     def test_every_weight_of_a_small_model_has_the_right_gradient(self):
         random.seed(3)

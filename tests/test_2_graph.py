@@ -26,9 +26,9 @@ class Paths(unittest.TestCase):
         (b + c).backward()
         self.assertEqual((b.grad, a.grad), (2.0, 6.0))
 
-    def test_a_graph_can_be_200_000_operations_deep_and_have_2_to_the_60_paths(self):
+    def test_a_graph_can_be_50_000_operations_deep_and_have_2_to_the_60_paths(self):
         a = x = Value(1.0)
-        for _ in range(200_000):
+        for _ in range(50_000):
             x = x / 1
         for _ in range(60):
             x = x + x
@@ -83,7 +83,7 @@ class MoreThanOnce(unittest.TestCase):
 class Training(unittest.TestCase):
     def setUp(self):
         random.seed(1)
-        self.vocab = {"a": 0, "b": 1, BOS: 2}
+        self.vocab = ["a", "b", BOS]
         self.model = model = GPT(vocab_size=3, n_layer=2, n_embd=4, n_head=2, block_size=8)
         matrices = [model.wte, model.wpe, model.lm_head]
         matrices += [matrix for layer in model.layers for matrix in layer.values()]

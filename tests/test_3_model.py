@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from microgpt import (BOS, GPT, Value, add, attention, document_loss, encode, linear, rmsnorm,
                       sample, softmax)
 
-VOCAB = {"a": 0, "b": 1, "c": 2, "d": 3, BOS: 4}
+VOCAB = ["a", "b", "c", "d", BOS]
 
 
 def values(*numbers):
@@ -35,7 +35,7 @@ def fixed_model(*logits):
 
 def read(tokens, model):
     """Return the logits after each token."""
-    cache = model.empty_cache()
+    cache = model.new_cache()
     return [data(model.forward(token, i, cache)) for i, token in enumerate(tokens)]
 
 
@@ -92,7 +92,7 @@ class Model(unittest.TestCase):
 
     def test_reading_on_with_a_cache_equals_reading_afresh_even_two_documents_in_turn(self):
         model = small_model()
-        documents = [([4, 0, 1, 2], model.empty_cache()), ([4, 3, 2, 1], model.empty_cache())]
+        documents = [([4, 0, 1, 2], model.new_cache()), ([4, 3, 2, 1], model.new_cache())]
         for i in range(4):
             for tokens, cache in documents:
                 logits = data(model.forward(tokens[i], i, cache))
@@ -143,7 +143,7 @@ class Model(unittest.TestCase):
 
     def test_a_sample_ends_with_bos_or_at_block_size_unless_start_is_longer(self):
         self.assertEqual(sample(fixed_model(0, 0, 0, 0, 100), VOCAB), "")
-        for start, text in (("", "aaaaaa"), ("abcdab", "abcdab"), ("abcdabcd", "abcdabcd")):
+        for start, text in (("", "aaaaaa"), ("bcd", "bcdaaa"), ("abcdabcd", "abcdabcd")):
             self.assertEqual(sample(fixed_model(100, 0, 0, 0, 0), VOCAB, start=start), text)
 
     def test_after_start_a_letter_is_drawn_by_its_probability_at_the_temperature(self):
@@ -151,8 +151,8 @@ class Model(unittest.TestCase):
         model.lm_head = [values(*[9 * weight.data for weight in row]) for row in model.lm_head]
         logits = read([4, 2, 0], model)[2]
         for t, settings in ((1, {}), (0.5, {"temperature": 0.5}), (4, {"temperature": 4})):
-            samples = [sample(model, VOCAB, start="ca", **settings) for _ in range(600)]
-            shares = [samples.count(text) / 600 for text in ("caa", "cab", "cac", "cad", "ca")]
+            samples = [sample(model, VOCAB, start="ca", **settings) for _ in range(300)]
+            shares = [samples.count(text) / 300 for text in ("caa", "cab", "cac", "cad", "ca")]
             probs = data(softmax(values(*[logit / t for logit in logits])))
             self.assert_close(shares, probs, delta=0.05)
 
