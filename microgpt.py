@@ -87,7 +87,7 @@ def dot(a, b):
 # A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
 # (transformer blocks) then add to x what they find out: attention by looking at the
 # earlier tokens, an MLP by working on x alone. At last x is turned into one score for
-# each token, the logits. What the numbers in x mean is not laid down, but learned.
+# each token, the logits. What the numbers in x mean is learned, not prescribed.
 # [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
@@ -109,7 +109,7 @@ def logsumexp(scores):
     """[n] -> Value. log(sum of all e^score), for softmax and the loss. Its derivative
     with respect to a score is e^score / sum, since (log u)' = u' / u. The largest score
     is taken out, so that exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
-    largest = max([score.data for score in scores])
+    largest = max(score.data for score in scores)
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
     return Value(largest + math.log(total), scores, [e / total for e in exps])
@@ -135,8 +135,8 @@ def attention(query, keys, values):
 
 
 class GPT:
-    """A generative pretrained transformer: GPT-2 (Radford et al. 2019) with RMSNorm for
-    LayerNorm, ReLU for GELU, norms elsewhere, no biases, dropout or tied weights."""
+    """A generative pretrained transformer: GPT-2 (Radford et al. 2019) with RMSNorm and
+    ReLU, no biases, dropout or tied weights, and the last norm moved to the start."""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
         def matrix(m, n):
@@ -145,7 +145,7 @@ class GPT:
         self.block_size = block_size
         self.wte = matrix(vocab_size, n_embd)      # token embeddings
         self.wpe = matrix(block_size, n_embd)      # position embeddings
-        self.lm_head = matrix(vocab_size, n_embd)  # x to logits (language model head)
+        self.lm_head = matrix(vocab_size, n_embd)  # x to logits (language model)
         self.layers = [{
             "attn_wq": matrix(n_embd, n_embd),      # x to query
             "attn_wk": matrix(n_embd, n_embd),      # x to key
@@ -160,9 +160,9 @@ class GPT:
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Each head looks for something else, with its own part
-        of query, key and value. The results are concatenated, and wo mixes them. Later
-        tokens are not in the cache yet, so this self-attention is causal."""
+        """[n_embd] -> [n_embd]. Each head looks for something else, with a part of its
+        own of query, key and value. The results are concatenated, and mixed by wo.
+        Later tokens are not in the cache yet, so this self-attention is causal."""
         query = linear(x, layer["attn_wq"])
         key = linear(x, layer["attn_wk"])
         value = linear(x, layer["attn_wv"])
@@ -184,9 +184,9 @@ class GPT:
     def forward(self, token, position, cache):
         """Read one token: put its keys and values in the cache, return the logits."""
         # A token is only a label: m (12) is not twice g (6). Its vector can say more.
-        # That of the position is added, as attention by itself is blind to order.
+        # The position has a vector, too, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)  # (GPT-2 has no norm here)
+        x = rmsnorm(x)  # (GPT-2: after the layers)
         for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
