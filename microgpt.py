@@ -48,26 +48,26 @@ class Value:
     def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0): a, or a constant
 
     def backward(self):
-        """Backpropagation: set grad in every Value that self was computed from.
+        """Backpropagation: add d self / d value to the grad of every Value behind self.
 
         Chain rule: multiply the derivatives along each path, and add up all paths,
         since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
             a -> c         contributes b = 9, as if b stood still
             a -> b -> c    contributes 2 * a from b, times a from c: 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List the Values to visit: those with inputs to pass grad on to.
+        # List all Values with inputs that self depends on, and set their grad to 0.
         nodes = {self}
         stack = [self]
+        self.grad = 1.0
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0  # forget an earlier backward()
+                    source.grad = 0.0
                     nodes.add(source)
                     stack.append(source)
 
         # Visit them newest first (reverse topological order): all that was computed
         # from a node is newer, so the node's grad is complete when its turn comes.
-        self.grad = 1.0
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for source, derivative in zip(node.inputs, node.derivatives):
                 source.grad += derivative * node.grad
@@ -85,9 +85,8 @@ def dot(a, b):
 
 # %% Model: from a token to a score for every token that could come next
 # A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
-# (transformer blocks) then add to x what they find out: attention by looking at the
-# earlier tokens, an MLP by working on x alone. At last x is turned into one score for
-# each token, the logits. What the numbers in x mean is learned, not prescribed.
+# (transformer blocks) add to x what they find out about the text so far. At last, x
+# is turned into one score for each token that could follow, the logits.
 # [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
@@ -95,7 +94,7 @@ def add(x, y):
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. For each row, the sum of x weighted by it (dot product)."""
+    """[n], [m][n] -> [m]. The sum of x weighted by each row in turn (dot product)."""
     return [dot(row, x) for row in matrix]
 
 
@@ -106,9 +105,8 @@ def softmax(scores):
 
 
 def logsumexp(scores):
-    """[n] -> Value. log(sum of all e^score), for softmax and the loss. Its derivative
-    with respect to a score is e^score / sum, since (log u)' = u' / u. The largest score
-    is taken out, so that exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    """[n] -> Value. log(sum of all e^score), with the derivatives e^score / sum. The
+    largest is taken out, so exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max(score.data for score in scores)
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
@@ -117,7 +115,7 @@ def logsumexp(scores):
 
 def rmsnorm(x):
     """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    its numbers keep one size, however much the layers have added to it."""
+    what comes next gets numbers of the same size, whatever was added to x."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -125,18 +123,20 @@ def rmsnorm(x):
 
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
-    Each of t tokens brings a key, which says what is there, and a value to pass on;
-    the last one has a query, which says what is sought: vowels, perhaps. If query and
+    Each of t tokens brings two vectors of d numbers, made from its x by trained
+    matrices: a key, which says what is there, and a value to pass on. The token that
+    is read also has a query, which says what is sought: vowels, perhaps. If query and
     key point the same way, their dot product is large (the root of d keeps it from
-    growing with d), and the value counts for much in the average of the values."""
+    growing with d), and the value counts for much in the average of all values."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
-    return [dot(attn_weights, column) for column in zip(*values)]  # entry by entry
+    columns = zip(*values)  # column i: entry i of each value
+    return [dot(attn_weights, column) for column in columns]
 
 
 class GPT:
-    """A generative pretrained transformer: GPT-2 (Radford et al. 2019) with RMSNorm and
-    ReLU, no biases, dropout or tied weights, and the last norm moved to the start."""
+    """A generative pretrained transformer. (If you know GPT-2, Radford et al. 2019: it
+    has LayerNorm, GELU, biases, dropout, tied weights, and norms in other places.)"""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
         def matrix(m, n):
@@ -156,13 +156,13 @@ class GPT:
         } for _ in range(n_layer)]
 
     def new_cache(self):
-        """A KV cache: cache[layer][head] keeps the keys and values of what was read."""
+        """A KV cache: cache[layer][head] has a list of keys, and a list of values."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Each head looks for something else, with a part of its
-        own of query, key and value. The results are concatenated, and mixed by wo.
-        Later tokens are not in the cache yet, so this self-attention is causal."""
+        """[n_embd] -> [n_embd]. Query, key and value are split into parts, a part for
+        each head, so that heads can look for different things. The results are
+        concatenated and mixed. It is causal: later tokens are not in the cache yet."""
         query = linear(x, layer["attn_wq"])
         key = linear(x, layer["attn_wk"])
         value = linear(x, layer["attn_wv"])
@@ -176,8 +176,8 @@ class GPT:
         return linear(results, layer["attn_wo"])
 
     def mlp(self, x, layer):
-        """[n_embd] -> [n_embd]. A multilayer perceptron: each row of fc1 looks for a
-        pattern in x, relu drops those not found, fc2 says what the others add to x."""
+        """[n_embd] -> [n_embd]. A multilayer perceptron: fc1 says how much of each
+        pattern is in x, relu drops what is negative, fc2 says what the rest adds."""
         hidden = [h.relu() for h in linear(x, layer["mlp_fc1"])]
         return linear(hidden, layer["mlp_fc2"])
 
@@ -186,7 +186,7 @@ class GPT:
         # A token is only a label: m (12) is not twice g (6). Its vector can say more.
         # The position has a vector, too, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)  # (GPT-2: after the layers)
+        x = rmsnorm(x)  # all tokens start at one size
         for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
