@@ -48,14 +48,14 @@ class Value:
     def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0): a, or a constant
 
     def backward(self):
-        """Backpropagation: add d self / d value to the grad of every Value behind self.
+        """Backpropagation: find the grad of every Value that self was computed from.
 
         Chain rule: multiply the derivatives along each path, and add up all paths,
         since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
             a -> c         contributes b = 9, as if b stood still
-            a -> b -> c    contributes 2 * a from b, times a from c: 18
+            a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List all Values with inputs that self depends on, and set their grad to 0.
+        # List the Values to visit: those with inputs to pass grad on to.
         nodes = {self}
         stack = [self]
         self.grad = 1.0
@@ -94,19 +94,19 @@ def add(x, y):
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The sum of x weighted by each row in turn (dot product)."""
+    """[n], [m][n] -> [m]. The dot product of x with each row of a matrix of weights."""
     return [dot(row, x) for row in matrix]
 
 
 def softmax(scores):
     """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
     log_sum = logsumexp(scores)
-    return [(score - log_sum).exp() for score in scores]  # e^(a - b) = e^a / e^b
+    return [(score - log_sum).exp() for score in scores]  # e^score / e^log_sum
 
 
 def logsumexp(scores):
-    """[n] -> Value. log(sum of all e^score), with the derivatives e^score / sum. The
-    largest is taken out, so exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    """[n] -> Value. log(sum of all e^score). The derivatives are e^score / sum. To keep
+    exp from overflow, the largest is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max(score.data for score in scores)
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
@@ -115,7 +115,7 @@ def logsumexp(scores):
 
 def rmsnorm(x):
     """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    what comes next gets numbers of the same size, whatever was added to x."""
+    its numbers keep one size, however much the layers have added to it."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -123,11 +123,11 @@ def rmsnorm(x):
 
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
-    Each of t tokens brings two vectors of d numbers, made from its x by trained
-    matrices: a key, which says what is there, and a value to pass on. The token that
-    is read also has a query, which says what is sought: vowels, perhaps. If query and
-    key point the same way, their dot product is large (the root of d keeps it from
-    growing with d), and the value counts for much in the average of all values."""
+    Each of t tokens brings a key, which says what is there, and a value to pass on;
+    the last one has a query, which says what is sought: vowels, perhaps. The better a
+    key fits, the more its value counts in the average of the values. A query [4, 0]
+    fits a key [1, 0], and not [0, 1]: the dot products are 4 and 0. Divided by the
+    root of d, here 1.4, they are 2.8 and 0, and softmax makes 94% and 6% of them."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # column i: entry i of each value
@@ -150,7 +150,7 @@ class GPT:
             "attn_wq": matrix(n_embd, n_embd),      # x to query
             "attn_wk": matrix(n_embd, n_embd),      # x to key
             "attn_wv": matrix(n_embd, n_embd),      # x to value
-            "attn_wo": matrix(n_embd, n_embd),      # output projection
+            "attn_wo": matrix(n_embd, n_embd),      # output projection of heads
             "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to patterns
             "mlp_fc2": matrix(n_embd, 4 * n_embd),  # patterns to x
         } for _ in range(n_layer)]
@@ -257,7 +257,7 @@ n_head = 4            # attention heads in a layer
 block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far weights move
-temperature = 0.5
+temperature = 0.5     # below 1, likely letters get likelier
 num_samples = 20
 seed = 42
 
