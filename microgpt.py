@@ -34,11 +34,11 @@ class Value:
     def __init__(self, data, inputs=(), derivatives=()):
         self.data = data
         self.inputs = inputs               # Values it was computed from
-        self.derivatives = derivatives     # d data / d input, for each input
+        self.derivatives = derivatives     # d data / d input (local gradients)
         self.grad = 0.0                    # d loss / d data, after backward()
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: result, inputs, local gradients (derivatives). k is a plain number.
+    # Each row: result, inputs, derivative by each input. k is a plain number.
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
@@ -85,7 +85,7 @@ def dot(a, b):
 
 # %% Model: from a token to a score for every token that could come next
 # A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
-# (transformer blocks) add to x what they find out about the text so far. At last, x
+# (transformer blocks) add to x what they find out about the text so far. Finally, x
 # is turned into one score for each token that could follow, the logits.
 # [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
 def add(x, y):
@@ -125,9 +125,10 @@ def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
     Each of t tokens brings a key, which says what is there, and a value to pass on;
     the last one has a query, which says what is sought: vowels, perhaps. The better a
-    key fits, the more its value counts in the average of the values. A query [4, 0]
-    fits a key [1, 0], and not [0, 1]: the dot products are 4 and 0. Divided by the
-    root of d, here 1.4, they are 2.8 and 0, and softmax makes 94% and 6% of them."""
+    key fits, the more its value counts in the average of the values. With d = 2:
+        query [4, 0]               key [1, 0]       key [0, 1]
+        dot product / root of d    4 / 1.4 = 2.8    0 / 1.4 = 0
+        softmax                    94%              6%"""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # column i: entry i of each value
@@ -160,9 +161,8 @@ class GPT:
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Query, key and value are split into parts, a part for
-        each head, so that heads can look for different things. The results are
-        concatenated and mixed. It is causal: later tokens are not in the cache yet."""
+        """[n_embd] -> [n_embd]. Self-attention, causal: no later token is in the cache.
+        Each head has its own part of query, key and value, for a search of its own."""
         query = linear(x, layer["attn_wq"])
         key = linear(x, layer["attn_wk"])
         value = linear(x, layer["attn_wv"])
@@ -172,7 +172,7 @@ class GPT:
             part = slice(head * head_dim, (head + 1) * head_dim)
             keys.append(key[part])
             values.append(value[part])
-            results.extend(attention(query[part], keys, values))
+            results.extend(attention(query[part], keys, values))  # concatenate
         return linear(results, layer["attn_wo"])
 
     def mlp(self, x, layer):
@@ -257,7 +257,7 @@ n_head = 4            # attention heads in a layer
 block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far weights move
-temperature = 0.5     # below 1, likely letters get likelier
+temperature = 0.5
 num_samples = 20
 seed = 42
 
