@@ -38,7 +38,7 @@ class Value:
         self.grad = 0.0                    # d loss / d data, after backward()
         self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
 
-    # Each row: result, inputs, derivative by each input. k is a plain number.
+    # Each row: the result, its inputs, and its derivatives. k is a plain number.
     def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
     def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
     def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
@@ -55,7 +55,7 @@ class Value:
             a -> c         contributes b = 9, as if b stood still
             a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
         Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # List the Values to visit: those with inputs to pass grad on to.
+        # Collect and reset the Values to visit: those with inputs to pass grad on to.
         nodes = {self}
         stack = [self]
         self.grad = 1.0
@@ -74,8 +74,8 @@ class Value:
 
 
 def dot(a, b):
-    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value (a graph of all
-    the products would be slow). d dot / d a[i] is b[i], and d dot / d b[i] is a[i]."""
+    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. With
+    respect to a[i], its derivative is b[i]. ValueError if a and b differ in length."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
@@ -105,12 +105,12 @@ def softmax(scores):
 
 
 def logsumexp(scores):
-    """[n] -> Value. log(sum of all e^score). The derivatives are e^score / sum. To keep
-    exp from overflow, the largest is taken out: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+    """[n] -> Value. log(sum of all e^score), with the derivatives e^score / sum. The
+    largest is taken out, so exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
     largest = max(score.data for score in scores)
     exps = [math.exp(score.data - largest) for score in scores]
     total = sum(exps)
-    return Value(largest + math.log(total), scores, [e / total for e in exps])
+    return Value(largest + math.log(total), scores, [exp / total for exp in exps])
 
 
 def rmsnorm(x):
@@ -140,20 +140,20 @@ class GPT:
     has LayerNorm, GELU, biases, dropout, tied weights, and norms in other places.)"""
 
     def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
-        def matrix(m, n):
+        def random_matrix(m, n):
             return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
         self.n_head = n_head
         self.block_size = block_size
-        self.wte = matrix(vocab_size, n_embd)      # token embeddings
-        self.wpe = matrix(block_size, n_embd)      # position embeddings
-        self.lm_head = matrix(vocab_size, n_embd)  # x to logits (language model)
+        self.wte = random_matrix(vocab_size, n_embd)      # token embeddings
+        self.wpe = random_matrix(block_size, n_embd)      # position embeddings
+        self.lm_head = random_matrix(vocab_size, n_embd)  # x to logits (language model)
         self.layers = [{
-            "attn_wq": matrix(n_embd, n_embd),      # x to query
-            "attn_wk": matrix(n_embd, n_embd),      # x to key
-            "attn_wv": matrix(n_embd, n_embd),      # x to value
-            "attn_wo": matrix(n_embd, n_embd),      # output projection of heads
-            "mlp_fc1": matrix(4 * n_embd, n_embd),  # x to patterns
-            "mlp_fc2": matrix(n_embd, 4 * n_embd),  # patterns to x
+            "attn_wq": random_matrix(n_embd, n_embd),      # x to query
+            "attn_wk": random_matrix(n_embd, n_embd),      # x to key
+            "attn_wv": random_matrix(n_embd, n_embd),      # x to value
+            "attn_wo": random_matrix(n_embd, n_embd),      # output projection of heads
+            "mlp_fc1": random_matrix(4 * n_embd, n_embd),  # x to patterns
+            "mlp_fc2": random_matrix(n_embd, 4 * n_embd),  # patterns to x
         } for _ in range(n_layer)]
 
     def new_cache(self):
@@ -219,7 +219,7 @@ class Adam:
         self.t = 0
 
     def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
-        """Update all weights and reset grad. m and v start at 0, so they are too small:
+        """Update all weights and reset grad. m and v start at 0 and are small at first:
         after 1 step m is 0.15 * grad. Bias correction divides by 1 - beta ** t."""
         self.t += 1
         correction1 = 1 - beta1 ** self.t
