@@ -106,10 +106,11 @@ class Training(unittest.TestCase):
         writer = threading.Thread(target=write)
         writer.start()
         together = []
-        while len(together) < 10 or not samples:
+        while writer.is_alive() and (len(together) < 10 or not samples):
             together.append(self.gradients())
         done.set()
         writer.join()
+        self.assertTrue(samples)
         self.assertEqual(together, [alone] * len(together))
 
     @unittest.skipUnless(hasattr(gc, "is_tracked"), "only CPython counts references")
