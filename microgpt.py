@@ -7,7 +7,7 @@ the names in input.txt one by one, and does four things with each:
 
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
-    backward pass    find how the loss would change with each weight
+    backward pass    find how the loss would change with each weight (gradient)
     update           change each weight a little, so that the loss falls"""
 import math
 import os
@@ -51,11 +51,11 @@ class Value:
         """Backpropagation: find the grad of every Value that self was computed from.
 
         Chain rule: multiply the derivatives along each path, and add up all paths,
-        since each contributes. If a = 3, b = a ** 2 and c = a * b, there are two:
-            a -> c         contributes b = 9, as if b stood still
-            a -> b -> c    contributes db/da * dc/db = 2 * a * a = 18
-        Together 27. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 27."""
-        # Collect and reset the Values to visit: those with inputs to pass grad on to.
+        since each contributes. If a = 5, b = a ** 2 and c = a * b, there are two:
+            a -> c         contributes b = 25, as if b stood still
+            a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
+        Together 75. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75."""
+        # Collect and reset the Values to visit: not weights, as they have no inputs.
         nodes = {self}
         stack = [self]
         self.grad = 1.0
@@ -74,8 +74,8 @@ class Value:
 
 
 def dot(a, b):
-    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. With
-    respect to a[i], its derivative is b[i]. ValueError if a and b differ in length."""
+    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. Its
+    derivatives are b[i] for a[i], and a[i] for b[i]. ValueError if lengths differ."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
@@ -126,13 +126,13 @@ def attention(query, keys, values):
     Each of t tokens brings a key, which says what is there, and a value to pass on;
     the last one has a query, which says what is sought: vowels, perhaps. The better a
     key fits, the more its value counts in the average of the values. With d = 2:
-        query [4, 0]               key [1, 0]       key [0, 1]
-        dot product / root of d    4 / 1.4 = 2.8    0 / 1.4 = 0
-        softmax                    94%              6%"""
+        query [4, 0]             key [1, 0]           key [0, 1]
+        dot product / sqrt(d)    4 / 1.41 = 2.83      0 / 1.41 = 0
+        softmax                  94% of its value  +  6% of its value
+    Dividing by sqrt(d) keeps the size of scores independent of the dimension d."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
-    columns = zip(*values)  # column i: entry i of each value
-    return [dot(attn_weights, column) for column in columns]
+    return [dot(attn_weights, column) for column in zip(*values)]  # transposed
 
 
 class GPT:
@@ -151,13 +151,13 @@ class GPT:
             "attn_wq": random_matrix(n_embd, n_embd),      # x to query
             "attn_wk": random_matrix(n_embd, n_embd),      # x to key
             "attn_wv": random_matrix(n_embd, n_embd),      # x to value
-            "attn_wo": random_matrix(n_embd, n_embd),      # output projection of heads
-            "mlp_fc1": random_matrix(4 * n_embd, n_embd),  # x to patterns
-            "mlp_fc2": random_matrix(n_embd, 4 * n_embd),  # patterns to x
+            "attn_wo": random_matrix(n_embd, n_embd),      # results of heads to x
+            "mlp_fc1": random_matrix(4 * n_embd, n_embd),  # x to hidden
+            "mlp_fc2": random_matrix(n_embd, 4 * n_embd),  # hidden to x
         } for _ in range(n_layer)]
 
     def new_cache(self):
-        """A KV cache: cache[layer][head] has a list of keys, and a list of values."""
+        """KV cache, the memory of earlier tokens: keys, values = cache[layer][head]."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
@@ -176,8 +176,8 @@ class GPT:
         return linear(results, layer["attn_wo"])
 
     def mlp(self, x, layer):
-        """[n_embd] -> [n_embd]. A multilayer perceptron: fc1 says how much of each
-        pattern is in x, relu drops what is negative, fc2 says what the rest adds."""
+        """[n_embd] -> [n_embd]. A multilayer perceptron: each row of fc1 is a pattern,
+        relu drops the patterns that x does not have, fc2 says what the rest adds."""
         hidden = [h.relu() for h in linear(x, layer["mlp_fc1"])]
         return linear(hidden, layer["mlp_fc2"])
 
