@@ -2,9 +2,8 @@
 
 A language model predicts the next token of a text: here, the next letter of a name.
 To write, it predicts a letter, adds it to the text, and predicts again. All it knows
-is in its weights (parameters), 4,192 numbers that are random at first. Training takes
-the names in input.txt one by one, and does four things with each:
-
+is in its weights (parameters), 4,192 numbers that are random at first. Training
+takes the names in input.txt one by one, and does four things with each:
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
     backward pass    find how the loss would change with each weight (gradient)
@@ -55,14 +54,14 @@ class Value:
             a -> c         contributes b = 25, as if b stood still
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
         Together 75. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75."""
-        # Collect and reset the Values to visit: not weights, as they have no inputs.
+        # Collect the Values to visit. Weights only get grad: nothing lies behind them.
         nodes = {self}
         stack = [self]
         self.grad = 1.0
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0
+                    source.grad = 0.0  # in case of a second call
                     nodes.add(source)
                     stack.append(source)
 
@@ -83,10 +82,10 @@ def dot(a, b):
     return Value(sum(map(mul, a_data, b_data)), [*a, *b], [*b_data, *a_data])
 
 
-# %% Model: from a token to a score for every token that could come next
+# %% Model: from a token to the logits, a score for every token that could come next
 # A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
-# (transformer blocks) add to x what they find out about the text so far. Finally, x
-# is turned into one score for each token that could follow, the logits.
+# (transformer blocks) add to x what they find out about the text so far. What to look
+# for, nobody tells them: training moves the weights to whatever lowers the loss.
 # [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
@@ -101,7 +100,7 @@ def linear(x, matrix):
 def softmax(scores):
     """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
     log_sum = logsumexp(scores)
-    return [(score - log_sum).exp() for score in scores]  # e^score / e^log_sum
+    return [(score - log_sum).exp() for score in scores]  # log(p) = score - log_sum
 
 
 def logsumexp(scores):
@@ -124,15 +123,16 @@ def rmsnorm(x):
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
     Each of t tokens brings a key, which says what is there, and a value to pass on;
-    the last one has a query, which says what is sought: vowels, perhaps. The better a
-    key fits, the more its value counts in the average of the values. With d = 2:
+    the last one has a query, which says what is sought: vowels, perhaps. The more a
+    key points the same way, the more its value counts in the average. With d = 2:
         query [4, 0]             key [1, 0]           key [0, 1]
         dot product / sqrt(d)    4 / 1.41 = 2.83      0 / 1.41 = 0
         softmax                  94% of its value  +  6% of its value
     Dividing by sqrt(d) keeps the size of scores independent of the dimension d."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
-    return [dot(attn_weights, column) for column in zip(*values)]  # transposed
+    columns = zip(*values)  # all first entries, all second entries, ...
+    return [dot(attn_weights, column) for column in columns]
 
 
 class GPT:
@@ -151,13 +151,13 @@ class GPT:
             "attn_wq": random_matrix(n_embd, n_embd),      # x to query
             "attn_wk": random_matrix(n_embd, n_embd),      # x to key
             "attn_wv": random_matrix(n_embd, n_embd),      # x to value
-            "attn_wo": random_matrix(n_embd, n_embd),      # results of heads to x
+            "attn_wo": random_matrix(n_embd, n_embd),      # averaged values to x
             "mlp_fc1": random_matrix(4 * n_embd, n_embd),  # x to hidden
             "mlp_fc2": random_matrix(n_embd, 4 * n_embd),  # hidden to x
         } for _ in range(n_layer)]
 
     def new_cache(self):
-        """KV cache, the memory of earlier tokens: keys, values = cache[layer][head]."""
+        """KV cache, a memory of tokens: for each layer and head, keys and values."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
@@ -186,7 +186,7 @@ class GPT:
         # A token is only a label: m (12) is not twice g (6). Its vector can say more.
         # The position has a vector, too, as attention by itself is blind to order.
         x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)  # all tokens start at one size
+        x = rmsnorm(x)
         for layer, layer_cache in zip(self.layers, cache):
             # Residual connections: what is found is added to x and replaces nothing.
             x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
@@ -196,21 +196,21 @@ class GPT:
 
 # %% Training
 def document_loss(tokens, model):
-    """The mean of -log(p) over all predictions, p being the probability of the token
-    that did come (cross-entropy): 0 for p = 1, 3.3 for p = 1/27, a blind guess."""
+    """The mean cross-entropy of all predictions: -log(p), p being the probability of
+    the token that came. 0 for p = 1, 3.3 for a blind guess (1/27), infinite at 0."""
     loss = Value(0.0)
     cache = model.new_cache()
     for position, target in enumerate(tokens[1:]):
         logits = model.forward(tokens[position], position, cache)
-        loss += logsumexp(logits) - logits[target]  # -log(e^logit / sum)
+        loss += logsumexp(logits) - logits[target]  # -log(p) = log_sum - logit
     return loss / (len(tokens) - 1)
 
 
 class Adam:
     """Plain gradient descent subtracts learning_rate * grad from each weight: against
-    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
-    m is a running mean of grad, which smooths out the noise of single names. v is a
-    running mean of grad ** 2, so that weights with small gradients move as well."""
+    the slope, the loss falls. Adam (Kingma and Ba 2014) smooths out the noise of single
+    names by m, a running mean of grad, and divides it by sqrt(v), v being a running
+    mean of grad ** 2. The result is about 1 or -1 for a steady grad, however small."""
 
     def __init__(self, params):
         self.params = params
@@ -219,8 +219,8 @@ class Adam:
         self.t = 0
 
     def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
-        """Update all weights and reset grad. m and v start at 0 and are small at first:
-        after 1 step m is 0.15 * grad. Bias correction divides by 1 - beta ** t."""
+        """Update all weights and reset grad. m and v start at 0: after 1 step m is only
+        0.15 * grad. Bias correction divides by 1 - beta ** t = 0.15, 0.28, 0.39, ..."""
         self.t += 1
         correction1 = 1 - beta1 ** self.t
         correction2 = 1 - beta2 ** self.t
