@@ -124,9 +124,9 @@ def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
     Each of t tokens brings a key, which says what is there, and a value to pass on;
     the last one has a query, which says what is sought: vowels, perhaps. The more a
-    key points the same way, the more its value counts in the average. With d = 2:
+    key points the query's way, the more its value counts in the average. With d = 2:
         query [4, 0]             key [1, 0]           key [0, 1]
-        dot product / sqrt(d)    4 / 1.41 = 2.83      0 / 1.41 = 0
+        dot product / sqrt(d)    4 / 1.414 = 2.83     0 / 1.414 = 0
         softmax                  94% of its value  +  6% of its value
     Dividing by sqrt(d) keeps the size of scores independent of the dimension d."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
