@@ -100,7 +100,7 @@ def linear(x, matrix):
 def softmax(scores):
     """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
     log_sum = logsumexp(scores)
-    return [(score - log_sum).exp() for score in scores]  # log(p) = score - log_sum
+    return [(score - log_sum).exp() for score in scores]  # e^score / e^log_sum
 
 
 def logsumexp(scores):
@@ -157,7 +157,7 @@ class GPT:
         } for _ in range(n_layer)]
 
     def new_cache(self):
-        """KV cache, a memory of tokens: for each layer and head, keys and values."""
+        """An empty KV cache, for each token's keys and values, by layer and head."""
         return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
 
     def multi_head_attention(self, x, layer, layer_cache):
@@ -197,7 +197,7 @@ class GPT:
 # %% Training
 def document_loss(tokens, model):
     """The mean cross-entropy of all predictions: -log(p), p being the probability of
-    the token that came. 0 for p = 1, 3.3 for a blind guess (1/27), infinite at 0."""
+    the token that came. It is 0 for p = 1, and 3.3 for a blind guess, p = 1/27."""
     loss = Value(0.0)
     cache = model.new_cache()
     for position, target in enumerate(tokens[1:]):
@@ -208,9 +208,9 @@ def document_loss(tokens, model):
 
 class Adam:
     """Plain gradient descent subtracts learning_rate * grad from each weight: against
-    the slope, the loss falls. Adam (Kingma and Ba 2014) smooths out the noise of single
-    names by m, a running mean of grad, and divides it by sqrt(v), v being a running
-    mean of grad ** 2. The result is about 1 or -1 for a steady grad, however small."""
+    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
+    m is a running mean of grad, to smooth out the noise of single names; v is one of
+    grad ** 2. The result is about 1 or -1 for a steady grad, however small."""
 
     def __init__(self, params):
         self.params = params
@@ -220,7 +220,7 @@ class Adam:
 
     def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
         """Update all weights and reset grad. m and v start at 0: after 1 step m is only
-        0.15 * grad. Bias correction divides by 1 - beta ** t = 0.15, 0.28, 0.39, ..."""
+        0.15 * grad. Bias correction divides by 1 - beta ** t, m by 0.15, 0.28, ..."""
         self.t += 1
         correction1 = 1 - beta1 ** self.t
         correction2 = 1 - beta2 ** self.t
