@@ -1,63 +1,121 @@
 """microgpt: a complete GPT in plain Python, after Andrej Karpathy's microGPT (2026).
 
 A language model predicts the next token of a text: here, the next letter of a name.
-To write, it predicts a letter, adds it to the text, and predicts again. All it knows
-is in its weights (parameters), 4,192 numbers that are random at first. Training
-takes the names in input.txt one by one, and does four things with each:
+To write, it predicts a letter, adds it to the text, and predicts again. What it knows
+is in its weights (parameters), a few thousand numbers that are random at first.
+Training takes the names in input.txt one by one, and does four things with each:
+
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
-    backward pass    find how the loss would change with each weight (gradient)
-    update           change each weight a little, so that the loss falls"""
+    backward pass    find how the loss would change with each weight (the gradient)
+    update           change each weight a little, so that the loss falls
+"""
 import math
-import os
 import random
 from contextlib import suppress
 from itertools import count
 from operator import mul
+from pathlib import Path
 
-# %% Tokenizer: letters become numbers, called tokens
+# %% Settings: change one, and run again
+n_layer = 1           # layers of the model
+n_embd = 16           # numbers in the vector that stands for a token
+n_head = 4            # attention heads in each layer
+block_size = 16       # tokens read at most (context length)
+num_steps = 1000      # training steps, one name each
+learning_rate = 0.01  # how far the first steps move a weight
+temperature = 0.5     # the lower, the less random the new names
+num_samples = 20      # names to write in the end
+prompt = ""           # how they begin: try "mar"
+seed = 42             # another seed gives other random numbers
+
+# %% Dataset and tokenizer: letters become numbers, called tokens
 BOS = "<BOS>"  # beginning of sequence; it marks the end, too
 
 
+def read_docs():
+    """Return the documents, here names: the lines of input.txt. If there is none, first
+    download a list of names. OSError or ValueError if that fails."""
+    path = Path("input.txt")
+    if not path.exists() and not path.is_symlink():
+        from urllib.request import urlopen
+        url = "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"
+        print("no input.txt here: downloading", url)
+        try:
+            path.write_bytes(urlopen(url).read())
+        except Exception as error:
+            raise OSError(f"no input.txt here, and the download failed: {error}")
+
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    docs = [line.strip() for line in text.split("\n") if line.strip()]
+    if not docs or "\0" in text or "\ufffd" in text:  # \ufffd: not UTF-8
+        raise ValueError("input.txt must be text in UTF-8, one document a line")
+    return docs
+
+
 def encode(text, vocab):
-    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. A token is the
-    index of a symbol in the vocabulary, the list ["a", "b", "c", ..., "z", BOS]."""
-    return [vocab.index(symbol) for symbol in [BOS, *text, BOS]]
+    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. A token is an
+    index in vocab, the list ["a", ..., "z", BOS]. ValueError for an unknown letter."""
+    for letter in text:
+        if letter not in vocab:
+            raise ValueError(f"{letter!r} is not one of {''.join(vocab[:-1])!r}")
+    return [vocab.index(letter) for letter in [BOS, *text, BOS]]
 
 
-# %% Autograd: numbers that find their derivatives
+# %% Autograd: derivatives by the chain rule
 class Value:
-    """A number that remembers how it was computed, a node of a computation graph."""
+    """A number that remembers how it was computed: a node of a computation graph."""
+    __slots__ = ("data", "inputs", "local_grads", "grad", "serial")
     serials = count()
 
-    def __init__(self, data, inputs=(), derivatives=()):
+    def __init__(self, data, inputs=(), local_grads=()):
         self.data = data
-        self.inputs = inputs               # Values it was computed from
-        self.derivatives = derivatives     # d data / d input (local gradients)
-        self.grad = 0.0                    # d loss / d data, after backward()
-        self.serial = next(Value.serials)  # 0, 1, 2, ... as they are made
+        self.inputs = inputs               # the Values it was computed from
+        self.local_grads = local_grads     # d self / d input, for each of them
+        self.grad = 0.0                    # d loss / d self, after loss.backward()
+        self.serial = next(Value.serials)  # larger than those of its inputs
 
-    # Each row: the result, its inputs, and its derivatives. k is a plain number.
-    def __add__(a, b): return Value(a.data + b.data, (a, b), (1.0, 1.0))
-    def __sub__(a, b): return Value(a.data - b.data, (a, b), (1.0, -1.0))
-    def __mul__(a, b): return Value(a.data * b.data, (a, b), (b.data, a.data))
-    def __truediv__(a, k): return Value(a.data / k, (a,), (1 / k,))
+    # Each operation: its result, its inputs, and the derivative for each input.
+    def __add__(a, b):
+        b = b if isinstance(b, Value) else Value(b)
+        return Value(a.data + b.data, (a, b), (1.0, 1.0))
+
+    def __sub__(a, b):
+        b = b if isinstance(b, Value) else Value(b)
+        return Value(a.data - b.data, (a, b), (1.0, -1.0))
+
+    def __mul__(a, b):
+        b = b if isinstance(b, Value) else Value(b)
+        return Value(a.data * b.data, (a, b), (b.data, a.data))
+
+    # k is a plain number.
     def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-    def relu(a): return a if a.data > 0 else Value(0.0)  # max(a, 0): a, or a constant
+    def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
+
+    # The others are made of these. Python calls those with an r for 2 + a, 2 - a, ...
+    def __neg__(a): return a * -1
+    def __truediv__(a, b): return a * b ** -1
+    def __radd__(a, b): return a + b
+    def __rsub__(a, b): return -a + b
+    def __rmul__(a, b): return a * b
+    def __rtruediv__(a, b): return a ** -1 * b
+    def __repr__(a): return f"Value({a.data:.6g}, grad={a.grad:.6g})"
 
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
+        Leaves, such as weights, add it to the grad of earlier calls.
 
-        Chain rule: multiply the derivatives along each path, and add up all paths,
-        since each contributes. If a = 5, b = a ** 2 and c = a * b, there are two:
-            a -> c         contributes b = 25, as if b stood still
+        Chain rule: multiply the derivatives along each path, and add up all paths.
+        If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
+
+            a -> c         contributes b = 25, with b held constant
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
+
         Together 75. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75."""
-        # Collect the Values to visit. Weights only get grad: nothing lies behind them.
+        # Collect all nodes but the leaves, which have no inputs to pass a grad on to.
         nodes = {self}
         stack = [self]
-        self.grad = 1.0
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
@@ -65,236 +123,270 @@ class Value:
                     nodes.add(source)
                     stack.append(source)
 
-        # Visit them newest first (reverse topological order): all that was computed
-        # from a node is newer, so the node's grad is complete when its turn comes.
+        # Newest first (reverse topological order): when a node's turn comes, its grad
+        # is complete, because all that was computed from it is newer.
+        self.grad = 1.0
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
-            for source, derivative in zip(node.inputs, node.derivatives):
-                source.grad += derivative * node.grad
+            for source, local_grad in zip(node.inputs, node.local_grads):
+                source.grad += local_grad * node.grad
 
 
 def dot(a, b):
-    """The dot product a[0] * b[0] + a[1] * b[1] + ..., as one Value, for speed. Its
-    derivatives are b[i] for a[i], and a[i] for b[i]. ValueError if lengths differ."""
+    """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). Its derivative with respect
+    to a[i] is b[i]. For 16 numbers, one node is faster than the 31 of + and *."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
-    return Value(sum(map(mul, a_data, b_data)), [*a, *b], [*b_data, *a_data])
+    return Value(sum(map(mul, a_data, b_data)), (*a, *b), (*b_data, *a_data))
 
 
-# %% Model: from a token to the logits, a score for every token that could come next
-# A token is turned into a vector x, a list of n_embd numbers (its embedding). Layers
-# (transformer blocks) add to x what they find out about the text so far. What to look
-# for, nobody tells them: training moves the weights to whatever lowers the loss.
-# [n] is a vector, a list of n Values; [m][n] is a matrix, a list of m rows [n].
+# %% Model: from a token to logits, a score for every token that could come next
+# [n] is a vector, a list of n Values, and [m][n] a matrix, a list of m rows [n].
+# With the settings above, this happens to each token:
+#
+#     embedding    the token's vector plus the vector of its position       x [16]
+#     layer        x plus what attention finds in all tokens so far         x [16]
+#                  x plus what the mlp finds in this one                    x [16]
+#     logits       the dot product of x with a vector for each token          [27]
+
+def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
+    """Return random weights. ValueError if n_embd is not a multiple of n_head."""
+    if n_head < 1 or n_embd % n_head != 0:
+        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
+    head_dim = n_embd // n_head
+
+    def matrix(m, n):
+        return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
+
+    return {
+        "wte": matrix(vocab_size, n_embd),      # token embeddings
+        "wpe": matrix(block_size, n_embd),      # position embeddings
+        "lm_head": matrix(vocab_size, n_embd),  # from x to logits
+        "layers": [{
+            "attn_wq": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to query
+            "attn_wk": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to key
+            "attn_wv": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to value
+            "attn_wo": matrix(n_embd, n_embd),      # output projection
+            "mlp_fc1": matrix(4 * n_embd, n_embd),  # from x to hidden
+            "mlp_fc2": matrix(n_embd, 4 * n_embd),  # from hidden to x
+        } for _ in range(n_layer)],
+    }
+
+
+def parameters(model):
+    """Return all Values in a model, or in any part of it, as one list."""
+    if isinstance(model, Value):
+        return [model]
+    parts = model.values() if isinstance(model, dict) else model
+    return [param for part in parts for param in parameters(part)]
+
+
+def new_cache(model):
+    """Return an empty KV cache: keys and values, for each head of each layer."""
+    return [[([], []) for _ in layer["attn_wq"]] for layer in model["layers"]]
+
+
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
+    if len(x) != len(y):
+        raise ValueError(f"sum of {len(x)} numbers with {len(y)} numbers")
     return [a + b for a, b in zip(x, y)]
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row of a matrix of weights."""
+    """[n], [m][n] -> [m]. The dot product of x with each row: large if both point one
+    way, negative if they point opposite ways."""
     return [dot(row, x) for row in matrix]
 
 
-def softmax(scores):
-    """[n] -> [n]. Turn scores into probabilities: e^score / (sum of all e^score)."""
-    log_sum = logsumexp(scores)
-    return [(score - log_sum).exp() for score in scores]  # e^score / e^log_sum
+def relu(x):
+    """[n] -> [n]. Replace negative entries by 0 (rectified linear unit)."""
+    return [entry if entry.data > 0 else Value(0.0) for entry in x]
 
 
-def logsumexp(scores):
-    """[n] -> Value. log(sum of all e^score), with the derivatives e^score / sum. The
-    largest is taken out, so exp cannot overflow: log(e^9 + e^7) = 9 + log(1 + e^-2)."""
+def log_softmax(scores):
+    """[n] -> [n]. The logarithms of softmax: log(e^score / total) = score - log(total).
+    Scores of 9 and 7 become 0 and -2 first: the same softmax, but no overflow."""
     largest = max(score.data for score in scores)
-    exps = [math.exp(score.data - largest) for score in scores]
-    total = sum(exps)
-    return Value(largest + math.log(total), scores, [exp / total for exp in exps])
+    shifted = [score - largest for score in scores]
+    log_total = sum(score.exp() for score in shifted).log()
+    return [score - log_total for score in shifted]
+
+
+def softmax(scores):
+    """[n] -> [n]. Turn scores into probabilities: e^score / (total of all e^score)."""
+    return [log_prob.exp() for log_prob in log_softmax(scores)]
 
 
 def rmsnorm(x):
     """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    its numbers keep one size, however much the layers have added to it."""
+    its entries keep one size, however much the layers have added to them."""
     mean_square = dot(x, x) / len(x)
-    scale = (mean_square + Value(1e-5)) ** -0.5  # 1e-5: never divide by 0
+    scale = (mean_square + 1e-5) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
 
 
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
-    Each of t tokens brings a key, which says what is there, and a value to pass on;
-    the last one has a query, which says what is sought: vowels, perhaps. The more a
-    key points the query's way, the more its value counts in the average. With d = 2:
+
+    Each of t tokens has a key, which says what it offers, and a value, a vector to pass
+    on. The last one also has a query, which says what it looks for: vowels, perhaps.
+    The better a key matches the query, the more its value counts in the average:
+
         query [4, 0]             key [1, 0]           key [0, 1]
         dot product / sqrt(d)    4 / 1.414 = 2.83     0 / 1.414 = 0
-        softmax                  94% of its value  +  6% of its value
-    Dividing by sqrt(d) keeps the size of scores independent of the dimension d."""
+        softmax                  94%                  6%
+        average                  94% of [10, 0]   +   6% of [0, 10]   =   [9.4, 0.6]
+
+    A sum of d products, some of them negative, grows as sqrt(d). Dividing by sqrt(d)
+    keeps long vectors from having large scores."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # all first entries, all second entries, ...
     return [dot(attn_weights, column) for column in columns]
 
 
-class GPT:
-    """A generative pretrained transformer. (If you know GPT-2, Radford et al. 2019: it
-    has LayerNorm, GELU, biases, dropout, tied weights, and norms in other places.)"""
+def multi_head_attention(x, layer, layer_cache):
+    """[n_embd] -> [n_embd]. Self-attention by heads with weights of their own. Nobody
+    says what a head is to look for: training finds weights that lower the loss. (The
+    cache has no later tokens. To read all at once, one hides those: a causal mask.)"""
+    concatenated = []
+    for head, (keys, values) in enumerate(layer_cache):
+        query = linear(x, layer["attn_wq"][head])
+        keys.append(linear(x, layer["attn_wk"][head]))
+        values.append(linear(x, layer["attn_wv"][head]))
+        concatenated.extend(attention(query, keys, values))
+    return linear(concatenated, layer["attn_wo"])
 
-    def __init__(self, vocab_size, n_layer, n_embd, n_head, block_size):
-        def random_matrix(m, n):
-            return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
-        self.n_head = n_head
-        self.block_size = block_size
-        self.wte = random_matrix(vocab_size, n_embd)      # token embeddings
-        self.wpe = random_matrix(block_size, n_embd)      # position embeddings
-        self.lm_head = random_matrix(vocab_size, n_embd)  # x to logits (language model)
-        self.layers = [{
-            "attn_wq": random_matrix(n_embd, n_embd),      # x to query
-            "attn_wk": random_matrix(n_embd, n_embd),      # x to key
-            "attn_wv": random_matrix(n_embd, n_embd),      # x to value
-            "attn_wo": random_matrix(n_embd, n_embd),      # averaged values to x
-            "mlp_fc1": random_matrix(4 * n_embd, n_embd),  # x to hidden
-            "mlp_fc2": random_matrix(n_embd, 4 * n_embd),  # hidden to x
-        } for _ in range(n_layer)]
 
-    def new_cache(self):
-        """An empty KV cache, for each token's keys and values, by layer and head."""
-        return [[([], []) for _ in range(self.n_head)] for _ in self.layers]
+def mlp(x, layer):
+    """[n_embd] -> [n_embd]. Multilayer perceptron: each row of fc1 is a pattern, relu
+    drops those that x does not have, and each of the others adds its column of fc2.
+    Without relu, two matrices could do no more than one."""
+    hidden = relu(linear(x, layer["mlp_fc1"]))
+    return linear(hidden, layer["mlp_fc2"])
 
-    def multi_head_attention(self, x, layer, layer_cache):
-        """[n_embd] -> [n_embd]. Self-attention, causal: no later token is in the cache.
-        Each head has its own part of query, key and value, for a search of its own."""
-        query = linear(x, layer["attn_wq"])
-        key = linear(x, layer["attn_wk"])
-        value = linear(x, layer["attn_wv"])
-        head_dim = len(x) // self.n_head
-        results = []
-        for head, (keys, values) in enumerate(layer_cache):
-            part = slice(head * head_dim, (head + 1) * head_dim)
-            keys.append(key[part])
-            values.append(value[part])
-            results.extend(attention(query[part], keys, values))  # concatenate
-        return linear(results, layer["attn_wo"])
 
-    def mlp(self, x, layer):
-        """[n_embd] -> [n_embd]. A multilayer perceptron: each row of fc1 is a pattern,
-        relu drops the patterns that x does not have, fc2 says what the rest adds."""
-        hidden = [h.relu() for h in linear(x, layer["mlp_fc1"])]
-        return linear(hidden, layer["mlp_fc2"])
+def gpt(token, position, cache, model):
+    """Read one token: put its keys and values in the cache, and return the logits.
+    (GPT-2, Radford et al. 2019, has LayerNorm, GELU, biases and dropout, a norm not
+    after the embeddings but before lm_head, and wte for lm_head.)"""
+    # A token is only a label: m (12) is not twice g (6). Its vector can say more.
+    # The position has a vector, too, because attention is blind to order.
+    x = add(model["wte"][token], model["wpe"][position])
+    x = rmsnorm(x)
 
-    def forward(self, token, position, cache):
-        """Read one token: put its keys and values in the cache, return the logits."""
-        # A token is only a label: m (12) is not twice g (6). Its vector can say more.
-        # The position has a vector, too, as attention by itself is blind to order.
-        x = add(self.wte[token], self.wpe[position])
-        x = rmsnorm(x)
-        for layer, layer_cache in zip(self.layers, cache):
-            # Residual connections: what is found is added to x and replaces nothing.
-            x = add(x, self.multi_head_attention(rmsnorm(x), layer, layer_cache))
-            x = add(x, self.mlp(rmsnorm(x), layer))
-        return linear(x, self.lm_head)
+    # Residual connections: what is found in rmsnorm(x) is added to x, and replaces
+    # nothing. The gradient, too, has this direct way back.
+    for i, layer in enumerate(model["layers"]):
+        x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
+        x = add(x, mlp(rmsnorm(x), layer))
+    return linear(x, model["lm_head"])
 
 
 # %% Training
 def document_loss(tokens, model):
-    """The mean cross-entropy of all predictions: -log(p), p being the probability of
-    the token that came. It is 0 for p = 1, and 3.3 for a blind guess, p = 1/27."""
-    loss = Value(0.0)
-    cache = model.new_cache()
-    for position, target in enumerate(tokens[1:]):
-        logits = model.forward(tokens[position], position, cache)
-        loss += logsumexp(logits) - logits[target]  # -log(p) = log_sum - logit
-    return loss / (len(tokens) - 1)
-
-
-class Adam:
-    """Plain gradient descent subtracts learning_rate * grad from each weight: against
-    the slope, the loss falls. Adam (Kingma and Ba 2014) replaces grad by m / sqrt(v).
-    m is a running mean of grad, to smooth out the noise of single names; v is one of
-    grad ** 2. The result is about 1 or -1 for a steady grad, however small."""
-
-    def __init__(self, params):
-        self.params = params
-        self.m = [0.0] * len(params)
-        self.v = [0.0] * len(params)
-        self.t = 0
-
-    def step(self, learning_rate, beta1=0.85, beta2=0.99, eps=1e-8):
-        """Update all weights and reset grad. m and v start at 0: after 1 step m is only
-        0.15 * grad. Bias correction divides by 1 - beta ** t, m by 0.15, 0.28, ..."""
-        self.t += 1
-        correction1 = 1 - beta1 ** self.t
-        correction2 = 1 - beta2 ** self.t
-        for i, param in enumerate(self.params):
-            self.m[i] = beta1 * self.m[i] + (1 - beta1) * param.grad
-            self.v[i] = beta2 * self.v[i] + (1 - beta2) * param.grad ** 2
-            m_hat = self.m[i] / correction1
-            v_hat = self.v[i] / correction2
-            param.data -= learning_rate * m_hat / (math.sqrt(v_hat) + eps)
-            param.grad = 0.0
-
-
-# %% Sampling (inference): the trained model writes
-def sample(model, vocab, temperature=1.0, start=""):
-    """Continue a given start, each letter drawn by its probability. A temperature below
-    1 widens the gaps between logits, and likely letters get likelier."""
-    symbols = [BOS, *start]
-    cache = model.new_cache()
-    for position in range(model.block_size):
-        logits = model.forward(vocab.index(symbols[position]), position, cache)
-        if position >= len(start):  # all of start was read
-            probs = softmax([logit / temperature for logit in logits])
-            symbol = random.choices(vocab, [p.data for p in probs])[0]
-            if symbol == BOS:
-                break
-            symbols.append(symbol)
-    return "".join(symbols[1:])
-
-
-# %% Settings (hyperparameters): change one, and run again
-n_layer = 1           # layers of the transformer
-n_embd = 16           # embedding dimension
-n_head = 4            # attention heads in a layer
-block_size = 16       # tokens read at most (context length)
-num_steps = 1000      # training steps, one name each
-learning_rate = 0.01  # how far weights move
-temperature = 0.5
-num_samples = 20
-seed = 42
-
-# %% Run
-if __name__ == "__main__":
-    if n_head < 1 or n_embd % n_head != 0:
-        raise SystemExit(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
-    try:
-        with open("input.txt", encoding="utf-8") as file:
-            docs = [line.strip() for line in file if line.strip()]
-    except (OSError, UnicodeError) as error:
-        raise SystemExit(f"cannot read input.txt in {os.getcwd()}: {error}")
-    if not docs:
-        raise SystemExit(f"input.txt in {os.getcwd()} has no text")
-    random.seed(seed)
-    random.shuffle(docs)
-    vocab = sorted(set("".join(docs))) + [BOS]
-    model = GPT(len(vocab), n_layer, n_embd, n_head, block_size)
-    state_dict = {"wte": model.wte, "wpe": model.wpe, "lm_head": model.lm_head}
-    for i, layer in enumerate(model.layers):
-        state_dict.update({f"layer{i}.{name}": layer[name] for name in layer})
-    params = [p for matrix in state_dict.values() for row in matrix for p in row]
-    optimizer = Adam(params)
-    print(f"num docs: {len(docs)}\nvocab size: {len(vocab)}\nnum params: {len(params)}")
-
+    """Return the mean of -log(p), where p is the probability of the token that came
+    (cross-entropy): 0 for a sure guess, p = 1, and 3.3 for a blind one, p = 1/27."""
     losses = []
-    with suppress(KeyboardInterrupt):  # Ctrl-C ends the training early
+    cache = new_cache(model)
+    for position, (token, target) in enumerate(zip(tokens, tokens[1:])):
+        logits = gpt(token, position, cache, model)
+        losses.append(-log_softmax(logits)[target])
+    return sum(losses) / len(losses)
+
+
+def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
+    """Update the weights by Adam (Kingma and Ba 2014), and clear their gradients.
+    Gradient descent moves each weight downhill: weight -= rate * grad. Adam replaces
+    grad by m / sqrt(v), which is 1 or -1 for a steady grad, however small it is. So
+    the weights of rare letters, whose gradients are small, learn as fast as others."""
+    # m and v start at 0, and are too small at first: after one step, m is 0.15 * grad.
+    # Bias correction divides it by 1 - 0.85 ** 1 = 0.15.
+    m_correction = 1 - beta1 ** (step + 1)
+    v_correction = 1 - beta2 ** (step + 1)
+
+    for i, param in enumerate(params):
+        # Running means: of grad, since one name is a poor guide, and of grad ** 2.
+        m[i] = beta1 * m[i] + (1 - beta1) * param.grad
+        v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
+        m_hat = m[i] / m_correction
+        v_hat = v[i] / v_correction
+        param.data -= rate * m_hat / (math.sqrt(v_hat) + eps)
+        param.grad = 0.0
+
+
+def train(model, docs, vocab, num_steps, learning_rate):
+    """Take a step for docs[0], docs[1], ..., and return the losses. Ctrl-C ends it.
+    To train on, shuffle docs first. ValueError if vocab does not fit the model."""
+    if len(vocab) != len(model["wte"]):
+        raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
+    block_size = len(model["wpe"])
+    losses = []
+    params = parameters(model)
+    m = [0.0] * len(params)
+    v = [0.0] * len(params)
+    for param in params:
+        param.grad = 0.0
+
+    with suppress(KeyboardInterrupt):
         for step in range(num_steps):
-            tokens = encode(docs[step % len(docs)], vocab)[:block_size + 1]
-            loss = document_loss(tokens, model)
-            loss.backward()
-            optimizer.step(learning_rate * (1 - step / num_steps))  # linear decay
+            doc = docs[step % len(docs)][:block_size]
+            tokens = encode(doc, vocab)[:block_size + 1]
+
+            loss = document_loss(tokens, model)            # forward pass and loss
+            loss.backward()                                # backward pass
+            rate = learning_rate * (1 - step / num_steps)  # linear decay
+            adam(params, m, v, step, rate)                 # update
 
             losses.append(loss.data)
             mean = sum(losses[-100:]) / len(losses[-100:])
             print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f}"
-                  f" | mean of last 100: {mean:.4f}", end="\r")
-    print("\n--- inference (new, hallucinated names) ---")
+                  f" | mean of last 100: {mean:<12.4f}", end="\r")
+    print()
+    return losses
+
+
+# %% Sampling (inference): the trained model writes
+def sample(model, vocab, temperature=1.0, prompt=""):
+    """Continue a prompt, each letter drawn by its probability, to block_size letters at
+    most. A temperature below 1 widens the gaps between logits, and likely letters get
+    likelier. ValueError if it is 0, or for an unknown letter."""
+    if temperature <= 0:
+        raise ValueError(f"temperature = {temperature} must be above 0")
+    tokens = encode(prompt, vocab)[:-1]  # without the end
+    cache = new_cache(model)
+    for position in range(len(model["wpe"])):
+        logits = gpt(tokens[position], position, cache, model)
+        if position == len(tokens) - 1:  # all is read: write on
+            probs = softmax([logit / temperature for logit in logits])
+            token = random.choices(range(len(vocab)), [prob.data for prob in probs])[0]
+            if vocab[token] == BOS:
+                break
+            tokens.append(token)
+    return "".join(vocab[token] for token in tokens[1:])
+
+
+# %% Run
+if __name__ == "__main__":
+    random.seed(seed)
+    try:
+        docs = read_docs()
+        random.shuffle(docs)
+        vocab = sorted(set("".join(docs))) + [BOS]
+        model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
+        encode(prompt, vocab)  # ValueError now, not after the training
+        if temperature <= 0:
+            raise ValueError(f"temperature = {temperature} must be above 0")
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"error: {error}")
+    print(f"num docs: {len(docs)}")
+    print(f"vocab size: {len(vocab)}")
+    print(f"num params: {len(parameters(model))}")
+
+    losses = train(model, docs, vocab, num_steps, learning_rate)
+
+    print("--- inference (new, hallucinated names) ---")
     for i in range(num_samples):
-        print(f"sample {i + 1:2d}: {sample(model, vocab, temperature)}")
+        print(f"sample {i + 1:2d}: {sample(model, vocab, temperature, prompt)}")
