@@ -1,9 +1,9 @@
 """microgpt: a complete GPT in plain Python, after Andrej Karpathy's microGPT (2026).
 
-A language model predicts the next token of a text: here, the next letter of a name.
-To write, it predicts a letter, adds it to the text, and predicts again. What it knows
-is in its weights (parameters), a few thousand numbers that are random at first.
-Training takes the names in input.txt one by one, and does four things with each:
+A GPT (generative pretrained transformer) predicts the next token of a text: here, the
+next letter of a name. To write, it predicts a letter, adds it to the text, and predicts
+again. What it knows is in its weights (parameters), a few thousand numbers, random at
+first. Training takes names from input.txt one by one, and does four things with each:
 
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
@@ -17,19 +17,19 @@ from itertools import count
 from operator import mul
 from pathlib import Path
 
-# %% Settings: change one, and run again
-n_layer = 1           # layers of the model
-n_embd = 16           # numbers in the vector that stands for a token
+# %% Settings (most are hyperparameters): change one, and run again
+n_layer = 1           # layers (transformer blocks)
+n_embd = 16           # length of a token's vector (embedding)
 n_head = 4            # attention heads in each layer
 block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far the first steps move a weight
-temperature = 0.5     # the lower, the less random the new names
+temperature = 0.5     # the lower, the less random the names
 num_samples = 20      # names to write in the end
 prompt = ""           # how they begin: try "mar"
 seed = 42             # another seed gives other random numbers
 
-# %% Dataset and tokenizer: letters become numbers, called tokens
+# %% Dataset and tokenizer: letters (any characters) become numbers, called tokens
 BOS = "<BOS>"  # beginning of sequence; it marks the end, too
 
 
@@ -104,7 +104,7 @@ class Value:
 
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
-        Leaves, such as weights, add it to the grad of earlier calls.
+        The grads of weights and constants add up, from one call to the next.
 
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
@@ -113,32 +113,33 @@ class Value:
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
 
         Together 75. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75."""
-        # Collect all nodes but the leaves, which have no inputs to pass a grad on to.
+        # Collect all nodes but leaves: weights and constants, which have no inputs.
         nodes = {self}
         stack = [self]
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0  # in case of a second call
+                    source.grad = 0.0  # forget an earlier call
                     nodes.add(source)
                     stack.append(source)
 
         # Newest first (reverse topological order): when a node's turn comes, its grad
         # is complete, because all that was computed from it is newer.
-        self.grad = 1.0
+        self.grad = 1.0  # d self / d self
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for source, local_grad in zip(node.inputs, node.local_grads):
                 source.grad += local_grad * node.grad
 
 
 def dot(a, b):
-    """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). Its derivative with respect
-    to a[i] is b[i]. For 16 numbers, one node is faster than the 31 of + and *."""
+    """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). The derivatives are b[i]
+    for a[i], and a[i] for b[i]. One node is faster than 16 with * and 15 with +."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
-    return Value(sum(map(mul, a_data, b_data)), (*a, *b), (*b_data, *a_data))
+    total = sum(map(mul, a_data, b_data))
+    return Value(total, (*a, *b), (*b_data, *a_data))
 
 
 # %% Model: from a token to logits, a score for every token that could come next
@@ -205,18 +206,19 @@ def relu(x):
     return [entry if entry.data > 0 else Value(0.0) for entry in x]
 
 
+def softmax(scores):
+    """[n] -> [n]. Turn scores into probabilities: e^score / (total of all e^score)."""
+    return [log_prob.exp() for log_prob in log_softmax(scores)]
+
+
 def log_softmax(scores):
     """[n] -> [n]. The logarithms of softmax: log(e^score / total) = score - log(total).
-    Scores of 9 and 7 become 0 and -2 first: the same softmax, but no overflow."""
+    First, so that exp cannot overflow, all scores are shifted: 9 and 7 become 0 and -2.
+    This divides each e^score by e^9, and so the total, and changes no probability."""
     largest = max(score.data for score in scores)
     shifted = [score - largest for score in scores]
     log_total = sum(score.exp() for score in shifted).log()
     return [score - log_total for score in shifted]
-
-
-def softmax(scores):
-    """[n] -> [n]. Turn scores into probabilities: e^score / (total of all e^score)."""
-    return [log_prob.exp() for log_prob in log_softmax(scores)]
 
 
 def rmsnorm(x):
@@ -237,10 +239,11 @@ def attention(query, keys, values):
         query [4, 0]             key [1, 0]           key [0, 1]
         dot product / sqrt(d)    4 / 1.414 = 2.83     0 / 1.414 = 0
         softmax                  94%                  6%
-        average                  94% of [10, 0]   +   6% of [0, 10]   =   [9.4, 0.6]
+        value                    [10, 0]              [0, 10]
+        average                  94% of [10, 0] + 6% of [0, 10] = [9.4, 0.6]
 
-    A sum of d products, some of them negative, grows as sqrt(d). Dividing by sqrt(d)
-    keeps long vectors from having large scores."""
+    A sum of d products of random sign grows as sqrt(d). Without the division, softmax
+    of long vectors would give nearly all weight to one token."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # all first entries, all second entries, ...
@@ -249,8 +252,9 @@ def attention(query, keys, values):
 
 def multi_head_attention(x, layer, layer_cache):
     """[n_embd] -> [n_embd]. Self-attention by heads with weights of their own. Nobody
-    says what a head is to look for: training finds weights that lower the loss. (The
-    cache has no later tokens. To read all at once, one hides those: a causal mask.)"""
+    says what a head is to look for: training finds weights that lower the loss. It is
+    causal, since the cache holds only this token and earlier ones. (Where all tokens
+    are read at once, as in PyTorch, a causal mask hides the later ones.)"""
     concatenated = []
     for head, (keys, values) in enumerate(layer_cache):
         query = linear(x, layer["attn_wq"][head])
@@ -261,8 +265,8 @@ def multi_head_attention(x, layer, layer_cache):
 
 
 def mlp(x, layer):
-    """[n_embd] -> [n_embd]. Multilayer perceptron: each row of fc1 is a pattern, relu
-    drops those that x does not have, and each of the others adds its column of fc2.
+    """[n_embd] -> [n_embd]. Multilayer perceptron. The rows of fc1 are patterns, and
+    relu drops those that x does not have. fc2 turns the others into a vector to add.
     Without relu, two matrices could do no more than one."""
     hidden = relu(linear(x, layer["mlp_fc1"]))
     return linear(hidden, layer["mlp_fc2"])
@@ -270,15 +274,16 @@ def mlp(x, layer):
 
 def gpt(token, position, cache, model):
     """Read one token: put its keys and values in the cache, and return the logits.
-    (GPT-2, Radford et al. 2019, has LayerNorm, GELU, biases and dropout, a norm not
-    after the embeddings but before lm_head, and wte for lm_head.)"""
+    If you know GPT-2 (Radford et al. 2019): here is RMSNorm without gain for LayerNorm,
+    ReLU for GELU, a norm after the embeddings instead of before lm_head, and there are
+    no biases, no dropout, and no weights shared by wte and lm_head."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
     # The position has a vector, too, because attention is blind to order.
     x = add(model["wte"][token], model["wpe"][position])
     x = rmsnorm(x)
 
-    # Residual connections: what is found in rmsnorm(x) is added to x, and replaces
-    # nothing. The gradient, too, has this direct way back.
+    # Residual connections: what is found in rmsnorm(x) (pre-norm) is added to x, and
+    # replaces nothing. The gradient passes through + unchanged, back to the embeddings.
     for i, layer in enumerate(model["layers"]):
         x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
         x = add(x, mlp(rmsnorm(x), layer))
@@ -298,28 +303,30 @@ def document_loss(tokens, model):
 
 
 def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
-    """Update the weights by Adam (Kingma and Ba 2014), and clear their gradients.
-    Gradient descent moves each weight downhill: weight -= rate * grad. Adam replaces
-    grad by m / sqrt(v), which is 1 or -1 for a steady grad, however small it is. So
-    the weights of rare letters, whose gradients are small, learn as fast as others."""
-    # m and v start at 0, and are too small at first: after one step, m is 0.15 * grad.
-    # Bias correction divides it by 1 - 0.85 ** 1 = 0.15.
+    """Update the weights by the optimizer Adam (Kingma and Ba 2014), and clear their
+    gradients. Usual for beta1 and beta2 are 0.9 and 0.999."""
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
-
     for i, param in enumerate(params):
-        # Running means: of grad, since one name is a poor guide, and of grad ** 2.
+        # Running means: of grad, because one name is a poor guide, and of grad ** 2.
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
+
+        # Bias correction: m and v start at 0, and are too small at first. After one
+        # step, m is 0.15 * grad, and m_correction is 1 - 0.85 = 0.15.
         m_hat = m[i] / m_correction
         v_hat = v[i] / v_correction
+
+        # Gradient descent would move the weight downhill by rate * grad. Adam divides
+        # by the usual size of grad, so that weights with small gradients learn, too.
         param.data -= rate * m_hat / (math.sqrt(v_hat) + eps)
         param.grad = 0.0
 
 
 def train(model, docs, vocab, num_steps, learning_rate):
-    """Take a step for docs[0], docs[1], ..., and return the losses. Ctrl-C ends it.
-    To train on, shuffle docs first. ValueError if vocab does not fit the model."""
+    """Take a training step with docs[0], docs[1], ..., and return their losses. Ctrl-C
+    ends it. A second call begins with docs[0] again, so shuffle docs before it.
+    ValueError if vocab does not fit the model."""
     if len(vocab) != len(model["wte"]):
         raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
     block_size = len(model["wpe"])
@@ -328,17 +335,17 @@ def train(model, docs, vocab, num_steps, learning_rate):
     m = [0.0] * len(params)
     v = [0.0] * len(params)
     for param in params:
-        param.grad = 0.0
+        param.grad = 0.0  # forget an earlier backward()
 
     with suppress(KeyboardInterrupt):
         for step in range(num_steps):
             doc = docs[step % len(docs)][:block_size]
             tokens = encode(doc, vocab)[:block_size + 1]
-
-            loss = document_loss(tokens, model)            # forward pass and loss
-            loss.backward()                                # backward pass
             rate = learning_rate * (1 - step / num_steps)  # linear decay
-            adam(params, m, v, step, rate)                 # update
+
+            loss = document_loss(tokens, model)  # forward pass and loss
+            loss.backward()                      # backward pass
+            adam(params, m, v, step, rate)       # update
 
             losses.append(loss.data)
             mean = sum(losses[-100:]) / len(losses[-100:])
@@ -350,18 +357,19 @@ def train(model, docs, vocab, num_steps, learning_rate):
 
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, prompt=""):
-    """Continue a prompt, each letter drawn by its probability, to block_size letters at
-    most. A temperature below 1 widens the gaps between logits, and likely letters get
-    likelier. ValueError if it is 0, or for an unknown letter."""
+    """Continue a prompt letter by letter (autoregressively), up to block_size letters:
+    a longer prompt is returned as it is. A temperature below 1 widens the gaps between
+    logits, so that likely letters get likelier. ValueError if it is not above 0."""
     if temperature <= 0:
         raise ValueError(f"temperature = {temperature} must be above 0")
     tokens = encode(prompt, vocab)[:-1]  # without the end
     cache = new_cache(model)
     for position in range(len(model["wpe"])):
         logits = gpt(tokens[position], position, cache, model)
-        if position == len(tokens) - 1:  # all is read: write on
+        if position == len(tokens) - 1:  # the prompt is read: write
             probs = softmax([logit / temperature for logit in logits])
-            token = random.choices(range(len(vocab)), [prob.data for prob in probs])[0]
+            weights = [prob.data for prob in probs]
+            token = random.choices(range(len(vocab)), weights)[0]
             if vocab[token] == BOS:
                 break
             tokens.append(token)
@@ -376,7 +384,8 @@ if __name__ == "__main__":
         random.shuffle(docs)
         vocab = sorted(set("".join(docs))) + [BOS]
         model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
-        encode(prompt, vocab)  # ValueError now, not after the training
+        # What sample() would refuse is refused before the training.
+        encode(prompt, vocab)
         if temperature <= 0:
             raise ValueError(f"temperature = {temperature} must be above 0")
     except (OSError, ValueError) as error:

@@ -1,7 +1,9 @@
-"""Runs microgpt.py as people do: in a folder of its own, or in the cells of a notebook."""
-import contextlib
-import io
+"""What several tests need: the program, models to call, and folders to run a copy of it in.
+
+Import this first: it makes microgpt.py, one folder up, importable.
+"""
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -9,16 +11,38 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+from microgpt import Value, new_model
+
 FAST = dict(n_layer=1, n_embd=4, n_head=2, block_size=6, num_steps=3, num_samples=2)
 NAMES = "emma\nolivia\nava\nmarina\nmarie\n"
 
 
+def values(*numbers):
+    return [Value(number) for number in numbers]
+
+
+def data(vector):
+    return [value.data for value in vector]
+
+
+def model_of(vocab_size, n_layer=2, n_embd=8, n_head=2, block_size=6):
+    """A small model, the same each time."""
+    random.seed(3)
+    return new_model(vocab_size, n_layer, n_embd, n_head, block_size)
+
+
+def read(name):
+    """The text of a file of the project."""
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
 def source(**settings):
-    """The text of the program, with other numbers in the lines that set these settings."""
-    with open(os.path.join(ROOT, "microgpt.py"), encoding="utf-8") as file:
-        text = file.read()
-    for name, number in settings.items():
-        text, found = re.subn(rf"(?m)^{name} = [\d.]+", f"{name} = {number}", text)
+    """The text of the program, with other values in the lines that set these settings."""
+    text = read("microgpt.py")
+    for name, value in settings.items():
+        text, found = re.subn(rf"(?m)^{name} = \S+", f"{name} = {value!r}", text)
         assert found == 1, f"{found} lines set {name}"
     return text
 
@@ -44,21 +68,9 @@ def run(folder, *options, **environment):
         universal_newlines=True, encoding="utf-8", errors="replace")
 
 
-def run_here(test, *cells, text=NAMES, variables=None):
-    """Run cells here, one by one. Return the variables they leave, and what they printed."""
-    variables = {"__name__": "__main__"} if variables is None else variables
-    folder = folder_with(test, text)
-    test.addCleanup(os.chdir, os.getcwd())
-    os.chdir(folder)
-    with contextlib.redirect_stdout(io.StringIO()) as screen:
-        for cell in cells:
-            exec(cell, variables)
-    return variables, screen.getvalue()
-
-
-def losses(output):
+def printed_losses(output):
     return [float(number) for number in re.findall(r"\| loss (\S+)", output)]
 
 
-def names(output):
+def printed_names(output):
     return re.findall(r"(?m)^sample [ \d]+: (.*)$", output)
