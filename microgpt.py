@@ -27,7 +27,7 @@ learning_rate = 0.01  # how far the first steps move a weight
 temperature = 0.5     # the lower, the less random the names
 num_samples = 20      # names to write in the end
 prompt = ""           # how they begin: try "mar"
-seed = 42             # another seed gives other random numbers
+seed = 42
 
 # %% Dataset and tokenizer: letters (any characters) become numbers, called tokens
 BOS = "<BOS>"  # beginning of sequence; it marks the end, too
@@ -58,7 +58,7 @@ def encode(text, vocab):
     index in vocab, the list ["a", ..., "z", BOS]. ValueError for an unknown letter."""
     for letter in text:
         if letter not in vocab:
-            raise ValueError(f"{letter!r} is not one of {''.join(vocab[:-1])!r}")
+            raise ValueError(f"no {letter!r} in the letters {''.join(vocab[:-1])!r}")
     return [vocab.index(letter) for letter in [BOS, *text, BOS]]
 
 
@@ -213,8 +213,7 @@ def softmax(scores):
 
 def log_softmax(scores):
     """[n] -> [n]. The logarithms of softmax: log(e^score / total) = score - log(total).
-    First, so that exp cannot overflow, all scores are shifted: 9 and 7 become 0 and -2.
-    This divides each e^score by e^9, and so the total, and changes no probability."""
+    First, 9 and 7 become 0 and -2: the same ratio, e^2, but exp cannot overflow."""
     largest = max(score.data for score in scores)
     shifted = [score - largest for score in scores]
     log_total = sum(score.exp() for score in shifted).log()
@@ -313,7 +312,7 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
 
         # Bias correction: m and v start at 0, and are too small at first. After one
-        # step, m is 0.15 * grad, and m_correction is 1 - 0.85 = 0.15.
+        # step, m is 0.15 * grad, and is divided by 1 - 0.85 = 0.15.
         m_hat = m[i] / m_correction
         v_hat = v[i] / v_correction
 
@@ -367,9 +366,9 @@ def sample(model, vocab, temperature=1.0, prompt=""):
     for position in range(len(model["wpe"])):
         logits = gpt(tokens[position], position, cache, model)
         if position == len(tokens) - 1:  # the prompt is read: write
-            probs = softmax([logit / temperature for logit in logits])
-            weights = [prob.data for prob in probs]
-            token = random.choices(range(len(vocab)), weights)[0]
+            scaled = [logit / temperature for logit in logits]
+            probs = [prob.data for prob in softmax(scaled)]
+            token = random.choices(range(len(vocab)), probs)[0]
             if vocab[token] == BOS:
                 break
             tokens.append(token)

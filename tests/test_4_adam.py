@@ -1,63 +1,62 @@
 """Fourth: does Adam take the steps that its paper describes? Here they are worked out by hand."""
 import math
-import os
-import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from microgpt import Adam, Value
+from program import values
+from microgpt import Value, adam
 
 
 class AdamByHand(unittest.TestCase):
     def test_three_steps_by_hand(self):
         param = Value(1.0)
-        adam = Adam([param])
+        m, v = [0.0], [0.0]
+        betas = dict(beta1=0.5, beta2=0.75)
 
         param.grad = 4.0
-        adam.step(0.1, beta1=0.5, beta2=0.75, eps=0.0)
-        m, v = 0.5 * 0 + 0.5 * 4, 0.75 * 0 + 0.25 * 4 ** 2
-        self.assertEqual((m / (1 - 0.5), v / (1 - 0.75)), (4, 16))  # corrected: grad, grad ** 2
+        adam([param], m, v, step=0, rate=0.1, eps=0.0, **betas)
+        self.assertEqual((m, v), ([0.5 * 0 + 0.5 * 4], [0.75 * 0 + 0.25 * 4 ** 2]))
+        self.assertEqual((2 / (1 - 0.5), 4 / (1 - 0.75)), (4, 16))  # corrected: grad, grad ** 2
         self.assertAlmostEqual(param.data, 1.0 - 0.1 * 4 / math.sqrt(16), delta=1e-15)
 
         param.grad = -2.0
-        adam.step(0.1, beta1=0.5, beta2=0.75, eps=0.0)
-        m, v = 0.5 * m + 0.5 * -2, 0.75 * v + 0.25 * (-2) ** 2
-        self.assertEqual(m, 0)  # so the weight stays where it is
-        self.assertAlmostEqual(param.data, 0.9, delta=1e-15)
+        adam([param], m, v, step=1, rate=0.1, eps=0.0, **betas)
+        self.assertEqual((m, v), ([0.5 * 2 + 0.5 * -2], [0.75 * 4 + 0.25 * (-2) ** 2]))
+        self.assertAlmostEqual(param.data, 0.9, delta=1e-15)  # as m is 0
 
         param.grad = 1.0
-        adam.step(0.2, beta1=0.5, beta2=0.75, eps=0.5)
-        m, v = 0.5 * m + 0.5 * 1, 0.75 * v + 0.25 * 1 ** 2
-        m_hat, v_hat = m / (1 - 0.5 ** 3), v / (1 - 0.75 ** 3)
+        adam([param], m, v, step=2, rate=0.2, eps=0.5, **betas)
+        self.assertEqual((m, v), ([0.5 * 0 + 0.5 * 1], [0.75 * 4 + 0.25 * 1 ** 2]))
+        m_hat, v_hat = 0.5 / (1 - 0.5 ** 3), 3.25 / (1 - 0.75 ** 3)
         expected = 0.9 - 0.2 * m_hat / (math.sqrt(v_hat) + 0.5)
         self.assertAlmostEqual(param.data, expected, delta=1e-15)
 
     def test_the_default_settings_are_the_published_ones(self):
-        default, explicit = Value(1.0), Value(1.0)
-        adam, published = Adam([default]), Adam([explicit])
-        for grad in (3.0, -1.0, 1e-9):
+        default, explicit = values(1.0, 1.0)
+        moments = [[0.0] for _ in range(4)]
+        for step, grad in enumerate((3.0, -1.0, 1e-9)):
             default.grad = explicit.grad = grad
-            adam.step(0.01)
-            published.step(0.01, beta1=0.85, beta2=0.99, eps=1e-8)
+            adam([default], *moments[:2], step, 0.01)
+            adam([explicit], *moments[2:], step, 0.01, beta1=0.85, beta2=0.99, eps=1e-8)
+        self.assertNotEqual(default.data, 1.0)
         self.assertEqual(default.data, explicit.data)
 
-    def test_the_first_step_is_as_long_as_the_learning_rate_whatever_the_gradient(self):
-        params = [Value(0.0) for _ in range(4)]
+    def test_the_first_step_is_as_long_as_the_rate_whatever_the_gradient(self):
+        params = values(0.0, 0.0, 0.0, 0.0)
         for param, grad in zip(params, (1e-3, 5.0, -1e6, 0.0)):
             param.grad = grad
-        Adam(params).step(0.01)
+        adam(params, [0.0] * 4, [0.0] * 4, 0, 0.01)
         for param, expected in zip(params, (-0.01, -0.01, 0.01, 0.0)):
             self.assertAlmostEqual(param.data, expected, delta=1e-6)
         self.assertEqual([param.grad for param in params], [0.0] * 4)  # ready for the next step
 
     def test_each_weight_has_running_means_of_its_own(self):
-        a, b, alone = Value(1.0), Value(1.0), Value(1.0)
-        both, single = Adam([a, b]), Adam([alone])
-        for grad_a, grad_b in ((1.0, -7.0), (2.0, 3.0), (-1.0, 0.0)):
-            a.grad, b.grad, alone.grad = grad_a, grad_b, grad_a
-            both.step(0.1)
-            single.step(0.1)
-        self.assertEqual(a.data, alone.data)
+        both, alone = values(1.0, 1.0), values(1.0)
+        m, v, m_alone, v_alone = [0.0, 0.0], [0.0, 0.0], [0.0], [0.0]
+        for step, (grad_a, grad_b) in enumerate(((1.0, -7.0), (2.0, 3.0), (-1.0, 0.0))):
+            both[0].grad, both[1].grad, alone[0].grad = grad_a, grad_b, grad_a
+            adam(both, m, v, step, 0.1)
+            adam(alone, m_alone, v_alone, step, 0.1)
+        self.assertEqual(both[0].data, alone[0].data)
 
 
 if __name__ == "__main__":

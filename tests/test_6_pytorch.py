@@ -1,15 +1,15 @@
 """Sixth: the same model in PyTorch, the library that large models are written with.
 
-From the same weights come the same loss and the same gradients. PyTorch computes with tensors
-(arrays of numbers), and with all positions at once: a mask has to hide those that lie ahead.
+From the same weights come the same loss and the same gradients, and from the same training the
+same losses and names. PyTorch computes with tensors (arrays of numbers), and with all positions at
+once: a mask has to hide those that lie ahead.
 """
-import os
 import random
-import sys
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from microgpt import GPT, document_loss
+from program import read
+from microgpt import BOS, document_loss, encode, new_model
+from test_5_published import DEFAULTS, KNOWN_GOOD
 
 try:
     import torch
@@ -19,29 +19,75 @@ except ImportError:
     torch = None
 
 
-def torch_loss(tokens, model, layers, n_head):
-    """model holds wte, wpe and lm_head, layers the matrices of each layer, all as tensors."""
-    n = len(tokens) - 1  # positions
+def tensors(model, attribute="data"):
+    """The model's lists as tensors: [n_embd, n_embd] for the heads' matrices, stacked."""
+    def tensor(weights):
+        if isinstance(weights[0][0], list):  # a matrix for each head
+            weights = [row for matrix in weights for row in matrix]
+        return torch.tensor([[getattr(weight, attribute) for weight in row] for row in weights],
+                            dtype=torch.float64)
 
+    parts = [{name: model[name] for name in ("wte", "wpe", "lm_head")}, *model["layers"]]
+    return [{name: tensor(part[name]) for name in part} for part in parts]
+
+
+def torch_logits(tokens, parts, n_head):
+    """[n] -> [n, vocab_size]"""
     def norm(x):
         return rms_norm(x, x.shape[1:], eps=1e-5)
 
     def split(x):
         """[n, n_embd] -> [n_head, n, head_dim]"""
-        return x.view(n, n_head, -1).transpose(0, 1)
+        return x.view(len(tokens), n_head, -1).transpose(0, 1)
 
-    x = norm(model["wte"][tokens[:-1]] + model["wpe"][:n])  # [n, n_embd]
+    model, *layers = parts
+    x = norm(model["wte"][tokens] + model["wpe"][:len(tokens)])  # [n, n_embd]
     for layer in layers:
         query, keys, values = [split(linear(norm(x), layer["attn_w" + kind])) for kind in "qkv"]
         heads = scaled_dot_product_attention(query, keys, values, is_causal=True)
         x = x + linear(heads.transpose(0, 1).flatten(1), layer["attn_wo"])
         x = x + linear(relu(linear(norm(x), layer["mlp_fc1"])), layer["mlp_fc2"])
-    return cross_entropy(linear(x, model["lm_head"]), torch.tensor(tokens[1:]))
+    return linear(x, model["lm_head"])
 
 
-def tensor(matrix, attribute):
-    return torch.tensor([[getattr(weight, attribute) for weight in row] for row in matrix],
-                        dtype=torch.float64)
+def torch_loss(tokens, parts, n_head):
+    return cross_entropy(torch_logits(tokens[:-1], parts, n_head), torch.tensor(tokens[1:]))
+
+
+def torch_losses_and_names(text, **changed):
+    """Train and sample with PyTorch. Only the random weights come from new_model()."""
+    settings = dict(DEFAULTS, **changed)
+    random.seed(settings["seed"])
+    docs = text.split()
+    random.shuffle(docs)
+    vocab = sorted(set("".join(docs))) + [BOS]
+    n_head, block_size = settings["n_head"], settings["block_size"]
+    parts = tensors(new_model(len(vocab), settings["n_layer"], settings["n_embd"], n_head,
+                              block_size))
+    params = [tensor.requires_grad_() for part in parts for tensor in part.values()]
+    optimizer = torch.optim.Adam(params, betas=(0.85, 0.99), eps=1e-8)
+    losses = []
+    for step in range(settings["num_steps"]):
+        tokens = encode(docs[step % len(docs)], vocab)[:block_size + 1]
+        loss = torch_loss(tokens, parts, n_head)
+        optimizer.zero_grad()
+        loss.backward()
+        rate = settings["learning_rate"] * (1 - step / settings["num_steps"])
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        losses.append(loss.item())
+
+    names = []
+    for _ in range(settings["num_samples"]):
+        tokens = [len(vocab) - 1]
+        while len(tokens) <= block_size:
+            logits = torch_logits(tokens, parts, n_head)[-1] / settings["temperature"]
+            probs = torch.softmax(logits, dim=0).tolist()
+            tokens += random.choices(range(len(vocab)), probs)
+            if vocab[tokens[-1]] == BOS:
+                break
+        names.append("".join([vocab[token] for token in tokens if vocab[token] != BOS]))
+    return losses, names
 
 
 @unittest.skipIf(torch is None, "PyTorch is not installed: pip install torch")
@@ -50,22 +96,27 @@ class BesidePyTorch(unittest.TestCase):
         tokens = [26, 12, 0, 17, 8, 13, 0, 26]
         for n_layer, n_embd, n_head in [(1, 16, 4), (3, 12, 2), (2, 8, 8), (2, 8, 1), (0, 4, 1)]:
             random.seed(42)
-            model = GPT(27, n_layer, n_embd, n_head, block_size=7)
-            ours = [dict(wte=model.wte, wpe=model.wpe, lm_head=model.lm_head)] + model.layers
-            theirs = [{name: tensor(our[name], "data").requires_grad_() for name in our}
-                      for our in ours]
+            model = new_model(27, n_layer, n_embd, n_head, block_size=7)
+            theirs = [{name: tensor.requires_grad_() for name, tensor in part.items()}
+                      for part in tensors(model)]
+            torch_result = torch_loss(tokens, theirs, n_head)
+            torch_result.backward()
 
             loss = document_loss(tokens, model)
             loss.backward()
-            torch_result = torch_loss(tokens, theirs[0], theirs[1:], n_head)
-            torch_result.backward()
-
             self.assertAlmostEqual(loss.data, torch_result.item(), delta=1e-9)
-            for our, their in zip(ours, theirs):
-                for name in our:
-                    grads = tensor(our[name], "grad")
+            for our_grads, their in zip(tensors(model, "grad"), theirs):
+                for name, grads in our_grads.items():
                     self.assertLess((grads - their[name].grad).abs().max(), 1e-9, name)
                     self.assertGreater(grads.max(), 1e-6, name)
+
+    def test_training_and_sampling_give_the_losses_and_names_of_known_good(self):
+        for known in KNOWN_GOOD["other settings"]:
+            with self.subTest(**known["settings"]):
+                text = known.get("text") or read("input.txt")
+                losses, names = torch_losses_and_names(text, **known["settings"])
+                self.assertAlmostEqual(sum(losses), known["sums of ten losses"][0], delta=1e-8)
+                self.assertEqual(names, known["names"])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,19 @@
 """input.txt in every form in which people save it, and the folder without one."""
+import contextlib
+import http.client
+import io
 import os
 import re
-import sys
+import shutil
+import tempfile
 import unittest
+import urllib.error
+from unittest import mock
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from program import FAST, folder_with, losses, names, run
+from program import FAST, NAMES, folder_with, printed_losses, printed_names, run, source
+from microgpt import read_docs
+
+BOM = b"\xef\xbb\xbf"
 
 
 def contents(folder):
@@ -15,72 +22,130 @@ def contents(folder):
     return {name: (at.st_mode, at.st_size, at.st_mtime_ns) for name, at in things.items()}
 
 
-class ATextTrains(unittest.TestCase):
-    def trains(self, text, docs, letters, **environment):
-        folder = folder_with(self, text, **FAST)
-        before = contents(folder)
-        done = run(folder, **environment)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual(done.stdout.splitlines()[:2],
-                         [f"num docs: {docs}", f"vocab size: {letters + 1}"])
-        self.assertEqual((len(losses(done.stdout)), len(names(done.stdout))), (3, 2))
-        self.assertEqual(contents(folder), before, "a run writes no file")
-        return done.stdout
+class FolderTestCase(unittest.TestCase):
+    def enter_folder(self, text=None):
+        """Work in a new folder with this input.txt, until the test ends."""
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+        if text is not None:
+            with open("input.txt", "wb") as file:
+                file.write(text if isinstance(text, bytes) else text.encode("utf-8"))
 
+    def docs_of(self, text):
+        self.enter_folder(text)
+        return read_docs()
+
+
+class ATextIsReadAsItShouldBe(FolderTestCase):
     def test_what_stands_around_the_documents_makes_no_difference(self):
-        plain = self.trains("emma\nava\n", docs=2, letters=4)
-        for form, text in {"Windows line ends": "emma\r\nava\r\n",
+        for form, text in {"plain": "emma\nava\n",
+                           "Windows line ends": "emma\r\nava\r\n",
+                           "old Macintosh line ends": "emma\rava\r",
                            "no last newline": "emma\nava",
                            "blank lines": "\n\nemma\n \t \nava\n\n",
-                           "white space around a line": "  emma \n\tava\t\n"}.items():
+                           "white space around a line": "  emma \n\tava\t\n",
+                           "a byte order mark": BOM + b"emma\nava\n",
+                           "a byte order mark on Windows": BOM + b"emma\r\nava\r\n"}.items():
             with self.subTest(form):
-                self.assertEqual(self.trains(text, docs=2, letters=4), plain)
+                self.assertEqual(self.docs_of(text), ["emma", "ava"])
 
-    def test_every_sign_in_a_line_is_a_letter_and_one_is_enough(self):
-        for text, docs, letters in (
-                ("a", 1, 1),
-                ("to be\tor\nnot to be\n", 2, 8),                                # white space
-                ("\U0001f600\U0001f680\n\u2764\ufe0f\U0001f600\n", 2, 4),        # emoji
-                ("\u05e9\u05dc\u05d5\u05dd\n\u0645\u0631\u062d\u0628\n", 2, 8),  # right to left
-                ("em\u2028ma\x0bx\n", 1, 6)):            # separators that do not end a line
-            with self.subTest(text):
-                self.trains(text, docs, letters)
+    def test_any_character_in_a_line_is_a_letter_and_one_is_enough(self):
+        for docs in (["a"],
+                     ["to be\tor", "not to be"],                                 # white space
+                     ["\U0001f600\U0001f680", "\u2764\ufe0f\U0001f600"],         # emoji
+                     ["\u05e9\u05dc\u05d5\u05dd", "\u0645\u0631\u062d\u0628"],   # right to left
+                     ["em\u2028ma\x0bx"]):            # separators that do not end a line
+            with self.subTest(docs):
+                self.assertEqual(self.docs_of("\n".join(docs)), docs)
 
-    def test_ten_thousand_letters_in_one_line_train(self):
-        self.trains("ab" * 5000, docs=1, letters=2)
+    def test_a_run_with_one_writes_no_file_whatever_the_locale(self):
+        folder = folder_with(self, "\u05e9\u05dc\u05d5\u05dd\n", **FAST)
+        before = contents(folder)
+        done = run(folder, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.splitlines()[:2], ["num docs: 1", "vocab size: 5"])
+        self.assertEqual((len(printed_losses(done.stdout)), len(printed_names(done.stdout))), (3, 2))
+        self.assertEqual(contents(folder), before)
 
-    def test_it_is_read_as_utf8_whatever_the_locale(self):
-        self.trains("\u05e9\u05dc\u05d5\u05dd\n", docs=1, letters=4,
-                    LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
 
-
-class WithoutATextItEndsInOneLine(unittest.TestCase):
-    def refused(self, folder):
+class ABadOneEndsInOneLine(FolderTestCase):
+    def refused(self, folder, says):
         before = contents(folder)
         done = run(folder)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(done.stdout, "")
-        self.assertRegex(done.stderr, rf"\A.*{re.escape(folder)}.*\n\Z")
+        self.assertRegex(done.stderr, r"\A.*input\.txt.*\n\Z")
+        self.assertRegex(done.stderr, says)
         self.assertEqual(contents(folder), before)
 
-    def test_when_the_file_is_missing_or_has_no_text_in_utf8(self):
-        for case, text in {"missing": None, "empty": "", "blank": "\n \n\t\r\n",
+    def test_when_it_is_no_text_in_utf8(self):
+        for case, text in {"empty": "", "blank": "\n \n\t\r\n", "only a byte order mark": BOM,
                            "Latin-1": "zo\xeb\n".encode("latin-1"),
-                           "UTF-16": "emma\nava\n".encode("utf-16")}.items():
+                           "UTF-16": "emma\nava\n".encode("utf-16"),
+                           "UTF-16 without a mark": "emma\nava\n".encode("utf-16-le"),
+                           "a NUL": "emma\0\nava\n"}.items():
             with self.subTest(case):
-                self.refused(folder_with(self, text, **FAST))
+                self.refused(folder_with(self, text, **FAST), "UTF-8")
 
     def test_when_a_directory_has_that_name(self):
         folder = folder_with(self)
         os.mkdir(os.path.join(folder, "input.txt"))
-        self.refused(folder)
+        self.refused(folder, "irectory|denied")
 
     @unittest.skipIf(os.name == "nt", "symbolic links need a privilege on Windows")
     def test_when_it_is_a_link_to_nothing_which_stays_as_it_was(self):
         folder = folder_with(self)
         os.symlink("nowhere.txt", os.path.join(folder, "input.txt"))
-        self.refused(folder)
+        self.refused(folder, "No such file")
         self.assertEqual(os.readlink(os.path.join(folder, "input.txt")), "nowhere.txt")
+
+
+class WithoutOneTheNamesAreDownloaded(FolderTestCase):
+    """urlopen is replaced by a stand-in: no test needs the network."""
+
+    def download(self, **stand_in):
+        self.enter_folder()
+        with mock.patch("urllib.request.urlopen", **stand_in) as urlopen:
+            with contextlib.redirect_stdout(io.StringIO()) as screen:
+                try:
+                    return read_docs(), screen.getvalue(), urlopen
+                except OSError as error:
+                    return error, screen.getvalue(), urlopen
+
+    def test_once_said_so_and_kept(self):
+        docs, said, urlopen = self.download(return_value=io.BytesIO(NAMES.encode()))
+        self.assertEqual(docs, NAMES.split())
+        [[address]] = [call[0] for call in urlopen.call_args_list]
+        self.assertRegex(address, "^https://.*/karpathy/makemore/988aa59/names.txt$")
+        self.assertIn(address, said)
+        with open("input.txt", "rb") as file:
+            self.assertEqual(file.read(), NAMES.encode())
+        with mock.patch("urllib.request.urlopen", side_effect=AssertionError):
+            self.assertEqual(read_docs(), docs)  # from the file
+
+    def test_when_that_fails_one_line_says_why_and_no_file_is_left(self):
+        broken = mock.Mock()
+        broken.read.side_effect = http.client.IncompleteRead(b"emma\noli", 100)
+        for reason, stand_in in {
+                "404": dict(side_effect=urllib.error.HTTPError("https", 404, "404", {}, None)),
+                "unreachable": dict(side_effect=urllib.error.URLError("unreachable")),
+                "timed out": dict(side_effect=TimeoutError("timed out")),
+                "IncompleteRead": dict(return_value=broken)}.items():
+            with self.subTest(reason):
+                error, _, _ = self.download(**stand_in)
+                self.assertRegex(str(error), rf"\A.*input\.txt.*{reason}.*\Z")
+                self.assertEqual(os.listdir(), [])
+
+    def test_in_a_run_that_is_one_line_and_no_traceback(self):
+        program = source(**FAST)
+        self.enter_folder()
+        with mock.patch("urllib.request.urlopen", side_effect=urllib.error.URLError("no network")):
+            with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(SystemExit) as end:
+                exec(program, {"__name__": "__main__"})
+        self.assertRegex(str(end.exception.code), r"\A.*no network.*\Z")
+        self.assertEqual(os.listdir(), [])
 
 
 if __name__ == "__main__":

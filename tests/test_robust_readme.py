@@ -1,83 +1,155 @@
-"""The README: its sessions print what they say, its pieces run, its figures are the real ones."""
+"""README.md and experiments.md: what they show runs, in every place they name, and prints that."""
 import code
 import contextlib
 import doctest
 import io
 import os
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import textwrap
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.dirname(HERE)]
-from program import ROOT, run_here, source
+from program import ROOT, read, source
 
-with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-    README = file.read()
-with open(os.path.join(ROOT, "input.txt"), encoding="utf-8") as file:
-    INPUT = file.read()
-BLOCKS = [(language, textwrap.dedent(text)) for language, text
-          in re.findall(r"(?ms)^ *```(\w*)\n(.*?)^ *```$", README)]
-PYTHON = [text for language, text in BLOCKS if language in ("python", "pycon")]
-SESSIONS = [text for text in PYTHON if text.startswith(">>>")]
-PIECES = [text for text in PYTHON if not text.startswith(">>>")]
-
+README = read("README.md")
+EXPERIMENTS = read("tests/experiments.md")
+NAMES = """biad amadon karel mararo nele talyn amarie emelen kieven salelyn
+           sanirin aricon kayi anyn darien anilan sriale vadidon odinn nayri"""
 PUBLISHED = ["num docs: 32257", "vocab size: 27", "num params: 4192",
              "step    1 / 1000 | loss 3.4639 | mean of last 100: 3.4639",
              "step 1000 / 1000 | loss 2.5116 | mean of last 100: 2.4078",
              "--- inference (new, hallucinated names) ---"]
-NAMES = """biad amadon karel mararo nele talyn amarie emelen kieven salelyn
-           sanirin aricon kayi anyn darien anilan sriale vadidon odinn nayri"""
 PUBLISHED += [f"sample {i:2d}: {name}" for i, name in enumerate(NAMES.split(), 1)]
+SHORT = dict(num_steps=2, num_samples=2)
 
 
-class TheReadme(unittest.TestCase):
-    def test_its_python_sessions_print_what_they_say(self):
+def blocks(page):
+    return [(language, textwrap.dedent(text))
+            for language, text in re.findall(r"(?ms)^ *```(\w*)\n(.*?)^ *```$", page)]
+
+
+PYTHON = [text for page in (README, EXPERIMENTS) for language, text in blocks(page)
+          if language in ("python", "pycon")]
+SESSIONS = [text for text in PYTHON if text.startswith(">>>")]
+PIECES = [text for text in PYTHON if not text.startswith(">>>")]
+
+
+class FolderTestCase(unittest.TestCase):
+    def enter_folder(self):
+        """Work in a new folder with the project's input.txt, until the test ends."""
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+        shutil.copy(os.path.join(ROOT, "input.txt"), folder)
+        return folder
+
+
+class ThePiecesRun(FolderTestCase):
+    def in_cells(self, *cells):
+        """Run cells as a notebook does, where the last expression is shown."""
+        self.enter_folder()
+        variables = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            for cell in cells:
+                exec(cell, variables)
+        for piece in PIECES:
+            with contextlib.redirect_stdout(io.StringIO()) as screen:
+                *statements, last = piece.strip().splitlines()
+                if piece.startswith("sample("):  # expressions, shown one by one
+                    for line in [*statements, last]:
+                        print(eval(line, variables))
+                else:
+                    exec(piece, variables)
+            self.assertTrue(screen.getvalue().strip(), piece)
+
+    def test_in_a_notebook_where_the_file_was_pasted_into_a_cell(self):
+        self.in_cells(source(**SHORT))
+
+    def test_in_a_notebook_with_a_cell_for_each_heading_as_jupytext_makes(self):
+        self.in_cells(*re.split(r"(?m)^(?=# %% )", source(**SHORT)))
+
+    def test_typed_line_by_line_into_the_prompt_of_python_i(self):
+        folder = self.enter_folder()
+        with open(os.path.join(folder, "microgpt.py"), "w", encoding="utf-8") as file:
+            file.write(source(**SHORT))
+        typed = "".join([piece.rstrip("\n") + "\n\nprint('piece', 'done')\n" for piece in PIECES])
+        done = subprocess.run([sys.executable, "-i", "microgpt.py"], input=typed, cwd=folder,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                              env=dict(os.environ, PYTHONIOENCODING="utf-8"))
+        self.assertNotIn("Error", done.stderr)
+        printed = re.split(r"piece done\n", done.stdout.split("sample  2: ")[1])
+        self.assertEqual(len(printed), len(PIECES) + 1)
+        for piece, output in zip(PIECES, printed):
+            self.assertTrue(output.strip(), piece)
+
+    def test_pieces_need_no_blank_line_within_them_that_a_prompt_would_take_as_the_end(self):
+        for piece in PIECES:
+            prompt = code.InteractiveInterpreter({})
+            lines = []
+            for line in [*piece.splitlines(), ""]:
+                lines.append(line)
+                if code.compile_command("\n".join(lines)) is not None:
+                    lines = []
+            self.assertEqual("".join(lines), "", piece)
+            self.assertTrue(prompt)
+
+
+class TheSessionsPrintWhatTheySay(FolderTestCase):
+    def play(self, variables, sessions):
         self.assertTrue(SESSIONS)
-        session = doctest.DocTestParser().get_doctest(
-            "\n".join(SESSIONS), {"__name__": "__main__"}, "README.md", "README.md", 0)
+        session = doctest.DocTestParser().get_doctest("\n".join(sessions), variables, "README.md",
+                                                      "README.md", 0)
         report = io.StringIO()
         result = doctest.DocTestRunner().run(session, out=report.write)
         self.assertEqual(result.failed, 0, report.getvalue())
 
-    def test_its_notebook_pieces_run_after_the_program(self):
-        self.assertTrue(PIECES)
-        variables, _ = run_here(self, source(num_steps=2, num_samples=2), text=INPUT)
-        for piece in PIECES:  # all of them in the folder of the run
-            with contextlib.redirect_stdout(io.StringIO()) as screen:
-                exec(piece, variables)
-            self.assertTrue(screen.getvalue().strip(), piece)
+    def test_in_a_plain_prompt(self):
+        self.play({"__name__": "__main__"}, SESSIONS)
 
-    def test_its_notebook_pieces_can_be_typed_into_a_plain_prompt(self):
-        variables, _ = run_here(self, source(num_steps=2, num_samples=2), text=INPUT)
-        prompt = code.InteractiveConsole(variables)
-        for piece in PIECES:
-            screen, errors = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(errors):
-                for line in [*piece.splitlines(), ""]:
-                    prompt.push(line)
-            self.assertEqual(errors.getvalue(), "", piece)
-            self.assertTrue(screen.getvalue().strip(), piece)
+    def test_after_the_program_without_the_import(self):
+        self.enter_folder()
+        variables = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(source(**SHORT), variables)
+        self.play(variables, [text.replace(">>> from microgpt import *\n", "")
+                              for text in SESSIONS])
 
-    def test_the_lines_that_its_experiments_change_are_lines_of_the_program(self):
-        changed = [line[1:].strip() for language, text in BLOCKS if language == "diff"
+
+class ThePages(unittest.TestCase):
+    def test_the_lines_that_experiments_change_are_lines_of_the_program(self):
+        changed = [line[1:].strip() for language, text in blocks(EXPERIMENTS) if language == "diff"
                    for line in text.splitlines() if line.startswith("-")]
         self.assertTrue(changed)
         lines = [line.strip() for line in source().splitlines()]
         for line in changed:
             self.assertEqual(lines.count(line), 1, line)
 
-    def test_the_output_that_it_quotes_is_the_published_one(self):
-        output = next(text for _, text in BLOCKS if text.startswith("num docs"))
+    def test_the_output_that_the_readme_quotes_is_the_published_one(self):
+        output = next(text for _, text in blocks(README) if text.startswith("num docs"))
         quoted = [line.rstrip() for line in output.splitlines() if line.strip(" .")]
         self.assertEqual(quoted, [line for line in PUBLISHED if line in quoted])
         self.assertEqual(quoted[:6], PUBLISHED[:6])
         self.assertGreater(len(quoted), 6)
 
-    def test_it_names_the_two_commands(self):
+    def test_the_readme_names_the_two_commands_and_is_short(self):
         for command in ("python3 microgpt.py", "python3 -m unittest discover tests"):
             self.assertIn(command, README)
+        self.assertLessEqual(len(README.splitlines()), 320)
+
+    def test_links_lead_to_files_and_headings_that_are_there(self):
+        for folder, page in (("", README), ("tests", EXPERIMENTS)):
+            for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page):
+                target = os.path.normpath(os.path.join(ROOT, folder, path)) if path else None
+                self.assertTrue(path == "" or os.path.exists(target), path)
+                if heading:
+                    text = page if not path else read(os.path.relpath(target, ROOT))
+                    titles = re.findall(r"(?m)^#+ (.*)$", text)
+                    slugs = [re.sub(r"[^\w -]", "", t.lower()).replace(" ", "-") for t in titles]
+                    self.assertIn(heading, slugs)
 
 
 if __name__ == "__main__":
