@@ -10,11 +10,11 @@ first. Training takes names from input.txt one by one, and does four things with
     backward pass    find how the loss would change with each weight (the gradient)
     update           change each weight a little, so that the loss falls
 """
+import contextlib
+import itertools
 import math
+import operator
 import random
-from contextlib import suppress
-from itertools import count
-from operator import mul
 from pathlib import Path
 
 # %% Settings (most are hyperparameters): change one, and run again
@@ -49,7 +49,7 @@ def read_docs():
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     docs = [line.strip() for line in text.split("\n") if line.strip()]
     if not docs or "\0" in text or "\ufffd" in text:  # \ufffd: not UTF-8
-        raise ValueError("input.txt must be text in UTF-8, one document a line")
+        raise ValueError("input.txt must have text in UTF-8, one document a line")
     return docs
 
 
@@ -66,7 +66,7 @@ def encode(text, vocab):
 class Value:
     """A number that remembers how it was computed: a node of a computation graph."""
     __slots__ = ("data", "inputs", "local_grads", "grad", "serial")
-    serials = count()
+    serials = itertools.count()
 
     def __init__(self, data, inputs=(), local_grads=()):
         self.data = data
@@ -75,20 +75,19 @@ class Value:
         self.grad = 0.0                    # d loss / d self, after loss.backward()
         self.serial = next(Value.serials)  # larger than those of its inputs
 
-    # Each operation: its result, its inputs, and the derivative for each input.
+    # Each operation: its result, its inputs, the derivative for each. k is a number.
     def __add__(a, b):
-        b = b if isinstance(b, Value) else Value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data + b.data, (a, b), (1.0, 1.0))
 
     def __sub__(a, b):
-        b = b if isinstance(b, Value) else Value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data - b.data, (a, b), (1.0, -1.0))
 
     def __mul__(a, b):
-        b = b if isinstance(b, Value) else Value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data * b.data, (a, b), (b.data, a.data))
 
-    # k is a plain number.
     def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
     def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
     def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
@@ -119,7 +118,7 @@ class Value:
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0  # forget an earlier call
+                    source.grad = 0.0  # from an earlier call
                     nodes.add(source)
                     stack.append(source)
 
@@ -138,7 +137,7 @@ def dot(a, b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
-    total = sum(map(mul, a_data, b_data))
+    total = sum(map(operator.mul, a_data, b_data))
     return Value(total, (*a, *b), (*b_data, *a_data))
 
 
@@ -153,8 +152,9 @@ def dot(a, b):
 
 def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
     """Return random weights. ValueError if n_embd is not a multiple of n_head."""
-    if n_head < 1 or n_embd % n_head != 0:
-        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
+    if min(n_embd, n_head, block_size) < 1 or n_embd % n_head != 0:
+        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head},"
+                         f" and block_size = {block_size} at least 1")
     head_dim = n_embd // n_head
 
     def matrix(m, n):
@@ -177,10 +177,11 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
 
 def parameters(model):
     """Return all Values in a model, or in any part of it, as one list."""
-    if isinstance(model, Value):
-        return [model]
-    parts = model.values() if isinstance(model, dict) else model
-    return [param for part in parts for param in parameters(part)]
+    if isinstance(model, dict):
+        model = list(model.values())
+    if isinstance(model, (list, tuple)):
+        return [param for part in model for param in parameters(part)]
+    return [model]
 
 
 def new_cache(model):
@@ -221,8 +222,8 @@ def log_softmax(scores):
 
 
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
-    its entries keep one size, however much the layers have added to them."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019, without
+    their gain), so that its entries keep one size, however much layers add to them."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + 1e-5) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -250,10 +251,9 @@ def attention(query, keys, values):
 
 
 def multi_head_attention(x, layer, layer_cache):
-    """[n_embd] -> [n_embd]. Self-attention by heads with weights of their own. Nobody
-    says what a head is to look for: training finds weights that lower the loss. It is
-    causal, since the cache holds only this token and earlier ones. (Where all tokens
-    are read at once, as in PyTorch, a causal mask hides the later ones.)"""
+    """[n_embd] -> [n_embd]. Self-attention, by heads with weights of their own. Nobody
+    says what a head is to look for: training finds weights that lower the loss. The
+    cache never holds later tokens, so this is causal without a causal mask."""
     concatenated = []
     for head, (keys, values) in enumerate(layer_cache):
         query = linear(x, layer["attn_wq"][head])
@@ -272,10 +272,7 @@ def mlp(x, layer):
 
 
 def gpt(token, position, cache, model):
-    """Read one token: put its keys and values in the cache, and return the logits.
-    If you know GPT-2 (Radford et al. 2019): here is RMSNorm without gain for LayerNorm,
-    ReLU for GELU, a norm after the embeddings instead of before lm_head, and there are
-    no biases, no dropout, and no weights shared by wte and lm_head."""
+    """Read one token: put its keys and values in the cache, and return the logits."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
     # The position has a vector, too, because attention is blind to order.
     x = add(model["wte"][token], model["wpe"][position])
@@ -287,6 +284,9 @@ def gpt(token, position, cache, model):
         x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
         x = add(x, mlp(rmsnorm(x), layer))
     return linear(x, model["lm_head"])
+
+# GPT-2 (Radford et al. 2019) has LayerNorm and GELU in place of rmsnorm and relu, and
+# biases and dropout. It has a norm before lm_head, not after wte, and lm_head is wte.
 
 
 # %% Training
@@ -334,9 +334,9 @@ def train(model, docs, vocab, num_steps, learning_rate):
     m = [0.0] * len(params)
     v = [0.0] * len(params)
     for param in params:
-        param.grad = 0.0  # forget an earlier backward()
+        param.grad = 0.0
 
-    with suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         for step in range(num_steps):
             doc = docs[step % len(docs)][:block_size]
             tokens = encode(doc, vocab)[:block_size + 1]
@@ -361,6 +361,8 @@ def sample(model, vocab, temperature=1.0, prompt=""):
     logits, so that likely letters get likelier. ValueError if it is not above 0."""
     if temperature <= 0:
         raise ValueError(f"temperature = {temperature} must be above 0")
+    if len(vocab) != len(model["wte"]):
+        raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
     tokens = encode(prompt, vocab)[:-1]  # without the end
     cache = new_cache(model)
     for position in range(len(model["wpe"])):
@@ -382,11 +384,10 @@ if __name__ == "__main__":
         docs = read_docs()
         random.shuffle(docs)
         vocab = sorted(set("".join(docs))) + [BOS]
-        model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
-        # What sample() would refuse is refused before the training.
-        encode(prompt, vocab)
+        encode(prompt, vocab)  # refuse it now, not after training
         if temperature <= 0:
             raise ValueError(f"temperature = {temperature} must be above 0")
+        model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
     except (OSError, ValueError) as error:
         raise SystemExit(f"error: {error}")
     print(f"num docs: {len(docs)}")

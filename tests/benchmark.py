@@ -16,7 +16,7 @@ import tempfile
 from statistics import mean, median
 from time import perf_counter
 
-from program import ROOT, read
+from program import read
 from microgpt import adam, document_loss, new_model, parameters
 
 DEFAULT = dict(n_layer=1, n_embd=16, length=7)  # 7: the mean length of a name, 6, and BOS

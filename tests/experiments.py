@@ -5,12 +5,13 @@
     python3 tests/experiments.py "no relu" 42     with one seed
     python3 tests/experiments.py picture          the picture of the loss
 
-(With pypy3 in place of python3, it takes half an hour.) In README.md and experiments.md,
-an experiment is a block of changed lines, "-" for a line of microgpt.py and "+" for what
-takes its place, and a block of output: its name, the mean of the last 100 losses with
-each seed, and what the model writes with the first. A name such as "n_embd = 32" tells
-the change itself. This script makes the changes and prints the same, with the time of a
-run (the default run is 1). Output that is not on one of the pages is marked "differs".
+(With pypy3 in place of python3, it takes half an hour.) On the pages, README.md and
+experiments.md, a block of changed lines has "-" for a line of microgpt.py and "+" for
+what takes its place, under "@@" and the name of the change. A block of output has the
+name of an experiment, the mean of the last 100 losses with each seed, and what the model
+writes with the first. Its name is made of changes, settings and texts, such as "twice,
+no attention" or "n_embd = 32". This script makes the changes and prints the same, with
+the time of a run (the default run is 1). What is not on the pages is marked "differs".
 """
 import codecs
 import contextlib
@@ -58,38 +59,48 @@ def twice():
 TEXTS = {"towns": "london paris berlin madrid rome vienna prague warsaw lisbon dublin "
                   "athens brussels".replace(" ", "\n"),
          "verse": zen(),
-         "twice": twice(),
-         "twice, no attention": twice()}
+         "twice": twice()}
 
 
-def experiments():
-    """{name: (changes, figures, names)}, as they stand on the pages."""
+def blocks(language):
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", PAGES)
+
+
+def changes():
+    """{name of a change: [(old line, new line), ...]}, as they stand on the pages."""
     found = {}
-    changes = []
-    for language, text in re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", PAGES):
-        if language == "diff":
-            changes += zip(re.findall(r"(?m)^-(.*)", text), re.findall(r"(?m)^\+(.*)", text))
-        for name, figures, names in re.findall(
-                r"(?m)^(\w[\w =.,]*?) *((?:  \d+\.\d{4}){4}|)\n    writes: (.*)$", text):
-            settings = re.findall(r"(\w+) = (\S+?)(?:,|$)", name)
-            found[name] = (changes or settings, figures.split(), names)
-        if language == "text":
-            changes = []
+    for name, lines in re.findall(r"(?m)^@@ (.*)\n((?:[-+].*\n)+)", "".join(blocks("diff"))):
+        old, new = [re.findall(rf"(?m)^{sign}(.*)", lines) for sign in (r"-", r"\+")]
+        found[name] = list(zip(old, new))
     return found
 
 
-def run(name, changes, seed):
+def experiments():
+    """{name: (figures, names)}, as they stand on the pages."""
+    found = re.findall(r"(?m)^(\w[\w =.,]*?) *((?:  \d+\.\d{4}){4}|)\n    writes: (.*)$",
+                       "".join(blocks("text")))
+    return {name: (figures.split(), names) for name, figures, names in found}
+
+
+def run(name, seed):
     """Run a changed copy of the program. Return what it prints, and the seconds."""
     print(f"... {name}, seed {seed}", file=sys.stderr, flush=True)
     program = "\n" + read("microgpt.py")
-    for old, new in [*changes, ("seed", seed)]:
-        if old.isidentifier():  # a setting
-            old, new = re.search(f"(?m)^{old} = .*", program)[0], f"{old} = {new}"
+    text = INPUT
+    lines = []
+    for part in [*name.split(", "), f"seed = {seed}"]:
+        if part in TEXTS:
+            text = TEXTS[part]
+        elif " = " in part:
+            lines += [(re.search(rf"(?m)^{part.split()[0]} = .*", program)[0], part)]
+        elif part != "default":
+            lines += changes()[part]
+    for old, new in lines:
         if program.count(f"\n{old}\n") != 1:
             raise SystemExit(f"microgpt.py has no such line, or more than one: {old}")
         program = program.replace(f"\n{old}\n", f"\n{new}\n")
     with tempfile.TemporaryDirectory() as folder:
-        for file_name, content in ("microgpt.py", program), ("input.txt", TEXTS.get(name, INPUT)):
+        for file_name, content in ("microgpt.py", program), ("input.txt", text):
             with open(os.path.join(folder, file_name), "w", encoding="utf-8") as file:
                 file.write(content)
         start = time.perf_counter()
@@ -104,7 +115,7 @@ def run(name, changes, seed):
 
 def picture():
     """One loss in 20 (.), and the mean of the last 100 (#), of the default run."""
-    output, _ = run("picture", [], "42")
+    output, _ = run("default", "42")
     losses = [float(loss) for loss in re.findall(r"loss (\S+)", output)]
     means = [float(mean) for mean in re.findall(r"100: (\S+)", output)]
     for row in range(36, 17, -1):
@@ -158,7 +169,7 @@ def counting():
 
         return mean_loss(loss)
 
-    print("names read           0       1000    5000")
+    print("names read               0    1000    5000")
     weights = random.getstate()
     row = []
     for number in (0, 1000, 5000):
@@ -167,11 +178,11 @@ def counting():
         with contextlib.redirect_stdout(io.StringIO()):
             train(model, docs, vocab, number, 0.01)
         row.append(mean_loss(lambda name: document_loss(encode(name, vocab)[:17], model).data))
-    print("the model          " + "".join([f"  {loss:.4f}" for loss in row]))
-    for title, length in ("single letters", 0), ("pairs", 1), ("triples", 2):
-        row = [table_loss(docs[:number], length) for number in (0, 1000, 5000)]
-        print(f"table of {title:<16}"[:19].ljust(19)
-              + "".join([f"  {loss:.4f}" for loss in row]))
+    rows = {"the model": row}
+    for title, length in {"single letters": 0, "pairs": 1, "triples": 2}.items():
+        rows[title] = [table_loss(docs[:number], length) for number in (0, 1000, 5000)]
+    for title, row in rows.items():
+        print(f"{title:<20}" + "".join([f"  {loss:.2f}  " for loss in row]).rstrip())
 
 
 def compare(function):
@@ -194,15 +205,19 @@ def main(arguments):
         if name in special:
             compare(special[name])
             continue
-        default = default or run("default", [], "42")[1]
-        changes, figures, writes = stated[name]
-        runs = [run(name, changes, seed) for seed in seeds]
-        means = [(re.findall(r"100: (\S+)", output) or ["no step"])[-1] for output, _ in runs]
-        right = figures == [] or means == [dict(zip(SEEDS, figures)).get(seed, "new") for seed in seeds]
-        seconds = sum([seconds for _, seconds in runs]) / len(runs)
-        print(f"{name:<18}  {'  '.join(means)}  time {seconds / default:.1f}"
-              f"{'' if right else '  differs'}")
-        samples = " | ".join(re.findall(r"(?m)^sample [ \d]+: (.*)$", runs[0][0]))
+        figures, writes = stated[name]
+        output, _ = first = run(name, seeds[0])
+        samples = " | ".join(re.findall(r"(?m)^sample [ \d]+: (.*)$", output))
+        if figures:
+            default = default or run("default", "42")[1]
+            runs = [first, *(run(name, seed) for seed in seeds[1:])]
+            means = [re.findall(r"100: (\S+)", output)[-1] for output, _ in runs]
+            right = means == [dict(zip(SEEDS, figures)).get(seed, "new") for seed in seeds]
+            seconds = sum([seconds for _, seconds in runs]) / len(runs)
+            print(f"{name:<18}  {'  '.join(means)}  time {seconds / default:.1f}"
+                  f"{'' if right else '  differs'}")
+        else:
+            print(name)
         right = seeds[0] != "42" or samples.startswith(writes)
         print(f"    writes: {samples[:76]}{'' if right else '  differs'}", flush=True)
 

@@ -6,7 +6,7 @@ import math
 import random
 import unittest
 
-from program import data, model_of, values
+from program import model_of, values
 from microgpt import (Value, add, attention, document_loss, dot, linear, log_softmax, mlp,
                       multi_head_attention, parameters, relu, rmsnorm, softmax)
 

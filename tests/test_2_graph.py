@@ -1,7 +1,5 @@
 """Second: does backward() find its way through any graph, and does none spoil the next?"""
 import gc
-import sys
-import threading
 import unittest
 
 from program import model_of, values

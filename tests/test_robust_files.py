@@ -3,7 +3,6 @@ import contextlib
 import http.client
 import io
 import os
-import re
 import shutil
 import tempfile
 import unittest
@@ -66,7 +65,8 @@ class ATextIsReadAsItShouldBe(FolderTestCase):
         done = run(folder, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout.splitlines()[:2], ["num docs: 1", "vocab size: 5"])
-        self.assertEqual((len(printed_losses(done.stdout)), len(printed_names(done.stdout))), (3, 2))
+        self.assertEqual(len(printed_losses(done.stdout)), 3)
+        self.assertEqual(len(printed_names(done.stdout)), 2)
         self.assertEqual(contents(folder), before)
 
 

@@ -3,7 +3,6 @@ import contextlib
 import io
 import math
 import os
-import random
 import re
 import shutil
 import signal
@@ -16,7 +15,7 @@ import unittest
 
 from program import (FAST, NAMES, data, folder_with, model_of, printed_losses, printed_names, run,
                      source)
-from microgpt import (BOS, adam, document_loss, encode, gpt, new_cache, parameters, sample, train)
+from microgpt import BOS, adam, document_loss, encode, parameters, sample, train
 
 DOCS = NAMES.split()
 VOCAB = sorted(set("".join(DOCS))) + [BOS]
@@ -114,17 +113,21 @@ class Train(unittest.TestCase):
                  for shape in shapes]
         models = [model_of(len(VOCAB), **shape) for shape in shapes]
         both = [[], []]
-        for threads in [[threading.Thread(target=lambda i=i: both[i].extend(
-                train(models[i], DOCS, VOCAB, 2, 0.1))) for i in (0, 1)]]:
-            with contextlib.redirect_stdout(io.StringIO()):
-                [thread.start() for thread in threads]
-                [thread.join() for thread in threads]
+        threads = [threading.Thread(target=lambda i=i: both[i].extend(
+            train(models[i], DOCS, VOCAB, 2, 0.1))) for i in (0, 1)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         self.assertEqual(both, alone)
 
     def test_a_vocabulary_that_does_not_fit_is_refused_with_both_sizes(self):
         for vocab in (VOCAB[1:], ["x", *VOCAB]):
-            with self.assertRaisesRegex(ValueError, rf"\b{len(vocab)}\b.*\b{len(VOCAB)}\b"):
-                train(self.model, DOCS, vocab, 2, 0.1)
+            for call in (lambda: train(self.model, DOCS, vocab, 2, 0.1),
+                         lambda: sample(self.model, vocab)):
+                with self.assertRaisesRegex(ValueError, rf"\b{len(vocab)}\b.*\b{len(VOCAB)}\b"):
+                    call()
         self.assertEqual(data(parameters(self.model)), self.weights)
 
     def test_the_mean_is_that_of_the_last_100_losses(self):
@@ -169,6 +172,8 @@ class TheSettings(unittest.TestCase):
     def test_impossible_ones_end_in_one_line_before_the_training(self):
         for setting, says in ((dict(n_embd=16, n_head=3), "n_embd = 16 .*n_head = 3"),
                               (dict(n_embd=16, n_head=0), "n_embd = 16 .*n_head = 0"),
+                              (dict(n_embd=0), "n_embd = 0 "),
+                              (dict(block_size=0), "block_size = 0 "),
                               (dict(temperature=0), "temperature = 0 "),
                               (dict(temperature=-0.5), "temperature = -0.5 "),
                               (dict(prompt="Mar"), "'M'.*'aeilmnorv'")):
@@ -177,6 +182,17 @@ class TheSettings(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertEqual(done.stdout, "")
                 self.assertRegex(done.stderr, rf"\A.*{says}.*\n\Z")
+
+
+    def test_an_impossible_one_leaves_a_trained_model_as_it_was(self):
+        variables, _ = run_here(self, fast())
+        model = variables["model"]
+        for setting in (dict(n_head=3), dict(temperature=0), dict(prompt="Mar")):
+            variables.update(setting)
+            with self.assertRaises(SystemExit):
+                exec(cells(fast())[-1], variables)
+            self.assertIs(variables["model"], model)
+            variables.update(FAST, temperature=0.5, prompt="")
 
 
 class TheSurroundings(unittest.TestCase):
@@ -290,6 +306,17 @@ class TheNotebook(unittest.TestCase):
                          [f"{loss:.4f}" for loss in printed_losses(printed)])
         weights = variables["parameters"](variables["model"])
         self.assertEqual([weight.grad for weight in weights], [0.0] * 296)
+
+    def test_a_model_goes_on_after_the_cell_of_the_class_alone_was_run_again(self):
+        variables, _ = run_here(self, *cells(fast()))
+        [autograd] = [cell for cell in cells(fast()) if "class Value" in cell]
+        exec(autograd, variables)
+        train, sample = variables["train"], variables["sample"]
+        model, docs, vocab = [variables[name] for name in ("model", "docs", "vocab")]
+        again, _ = run_here(self, *cells(fast()))
+        losses, _ = quietly(train, model, docs, vocab, 2, 0.1)
+        self.assertEqual(losses, quietly(again["train"], again["model"], docs, vocab, 2, 0.1)[0])
+        self.assertIsInstance(sample(model, vocab), str)
 
     def test_any_cell_can_be_run_again_and_then_those_below_it(self):
         *_, last = parts = cells(fast())
