@@ -2,9 +2,13 @@
 
 Import this first: it makes microgpt.py, one folder up, importable.
 """
+import contextlib
+import functools
+import io
 import os
 import random
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -66,6 +70,20 @@ def run(folder, *options, **environment):
         env=dict(os.environ, PYTHONIOENCODING="utf-8", **environment),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         universal_newlines=True, encoding="utf-8", errors="replace")
+
+
+@functools.lru_cache(maxsize=None)
+def default_run():
+    """Run the program as it is, once for all tests. Return its variables, what it printed, and the
+    state of the random numbers afterward."""
+    here = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as screen:
+            variables = runpy.run_path("microgpt.py", run_name="__main__")
+    finally:
+        os.chdir(here)
+    return variables, screen.getvalue(), random.getstate()
 
 
 def printed_losses(output):

@@ -14,12 +14,10 @@ test_6_pytorch.py makes them once more with PyTorch.
 import contextlib
 import io
 import json
-import os
 import random
-import runpy
 import unittest
 
-from program import ROOT, read
+from program import default_run, read
 from microgpt import BOS, new_model, sample, train
 
 KNOWN_GOOD = json.loads(read("tests/known_good.json"))
@@ -51,14 +49,8 @@ class PublishedNumbers(unittest.TestCase):
         self.assertEqual(names, known["names"])
 
     def test_the_default_run_prints_the_published_counts_losses_and_names(self):
-        folder = os.getcwd()
-        os.chdir(ROOT)
-        try:
-            with contextlib.redirect_stdout(io.StringIO()) as screen:
-                variables = runpy.run_path("microgpt.py", run_name="__main__")
-        finally:
-            os.chdir(folder)
-        lines = screen.getvalue().replace("\r", "\n").splitlines()
+        variables, printed, _ = default_run()
+        lines = printed.replace("\r", "\n").splitlines()
         self.assertEqual(lines[:3], ["num docs: 32257", "vocab size: 27", "num params: 4192"])
         self.assertRegex(lines[3], r"^step    1 / 1000 \| loss 3\.4639")
         self.assertRegex(lines[1002], r"^step 1000 / 1000 \| .* \| mean of last 100: 2\.4078 *$")

@@ -4,6 +4,7 @@ import contextlib
 import doctest
 import io
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -12,17 +13,10 @@ import tempfile
 import textwrap
 import unittest
 
-from program import ROOT, read, source
+from program import ROOT, default_run, printed_names, read, source
 
 README = read("README.md")
 EXPERIMENTS = read("tests/experiments.md")
-NAMES = """biad amadon karel mararo nele talyn amarie emelen kieven salelyn
-           sanirin aricon kayi anyn darien anilan sriale vadidon odinn nayri"""
-PUBLISHED = ["num docs: 32257", "vocab size: 27", "num params: 4192",
-             "step    1 / 1000 | loss 3.4639 | mean of last 100: 3.4639",
-             "step 1000 / 1000 | loss 2.5116 | mean of last 100: 2.4078",
-             "--- inference (new, hallucinated names) ---"]
-PUBLISHED += [f"sample {i:2d}: {name}" for i, name in enumerate(NAMES.split(), 1)]
 SHORT = dict(num_steps=2, num_samples=2)
 
 
@@ -98,6 +92,44 @@ class ThePiecesRun(FolderTestCase):
             self.assertTrue(prompt)
 
 
+class TheOutputsAreThoseOfTheDefaultRun(FolderTestCase):
+    def test_of_each_piece_in_the_order_of_the_pages(self):
+        variables, _, state = default_run()
+        self.enter_folder()
+        random.setstate(state)
+        checked = 0
+        for piece, output in re.findall(r"(?ms)^```python\n([^>].*?)^```\n\n"
+                                        r"(?:Output:\n\n)?(?:```text\n(.*?)^```)?",
+                                        README + EXPERIMENTS):
+            with contextlib.redirect_stdout(io.StringIO()) as screen:
+                exec(piece, variables)
+            if output:
+                self.assertEqual(screen.getvalue(), output)
+                checked += 1
+        self.assertGreaterEqual(checked, 4)
+
+    def test_of_the_readme_and_its_names(self):
+        variables, printed, _ = default_run()
+        lines = [line.rstrip() for line in printed.replace("\r", "\n").splitlines()]
+        output = next(text for _, text in blocks(README) if text.startswith("num docs"))
+        quoted = [line for line in output.splitlines() if line != "..."]
+        self.assertEqual(quoted, [line for line in lines if line in quoted])
+        self.assertGreater(len(quoted), 6)
+        names = printed_names(printed)
+        text = " ".join(README.split())
+        self.assertIn(f"The 20 names are {', '.join(names[:-1])} and {names[-1]}. Five", text)
+        real = [name for name in names if name in variables["docs"]]
+        self.assertIn(f"`input.txt`: {', '.join(real[:-1])} and {real[-1]}. Of these, only "
+                      + [name for name in names if name in variables["docs"][:1000]][0], text)
+        untrained = [name for name, _ in re.findall(r"(?m)^\| (\w+) \| (\w+) \|$", README)][1:]
+        trained = [name for _, name in re.findall(r"(?m)^\| (\w+) \| (\w+) \|$", README)][1:]
+        self.assertEqual(trained, names[:5])
+        with contextlib.redirect_stdout(io.StringIO()) as screen:
+            self.enter_folder()
+            exec(source(num_steps=0, num_samples=5), {"__name__": "__main__"})
+        self.assertEqual(untrained, printed_names(screen.getvalue()))
+
+
 class TheSessionsPrintWhatTheySay(FolderTestCase):
     def play(self, variables, sessions):
         self.assertTrue(SESSIONS)
@@ -127,13 +159,6 @@ class ThePages(unittest.TestCase):
         lines = [line.strip() for line in source().splitlines()]
         for line in changed:
             self.assertEqual(lines.count(line), 1, line)
-
-    def test_the_output_that_the_readme_quotes_is_the_published_one(self):
-        output = next(text for _, text in blocks(README) if text.startswith("num docs"))
-        quoted = [line.rstrip() for line in output.splitlines() if line.strip(" .")]
-        self.assertEqual(quoted, [line for line in PUBLISHED if line in quoted])
-        self.assertEqual(quoted[:6], PUBLISHED[:6])
-        self.assertGreater(len(quoted), 6)
 
     def test_the_readme_names_the_two_commands_and_is_short(self):
         for command in ("python3 microgpt.py", "python3 -m unittest discover tests"):
