@@ -17,7 +17,7 @@ import operator
 import random
 from pathlib import Path
 
-# %% Settings (most are hyperparameters): change one, and run again
+# %% Settings: change one, and run again
 n_layer = 1           # layers (transformer blocks)
 n_embd = 16           # length of a token's vector (embedding)
 n_head = 4            # attention heads in each layer
@@ -25,8 +25,8 @@ block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far the first steps move a weight
 temperature = 0.5     # the lower, the less random the names
-num_samples = 20      # names to write in the end
-prompt = ""           # how they begin: try "mar"
+num_samples = 20      # names to write at the end
+prompt = ""           # how these names begin: try "mar"
 seed = 42
 
 # %% Dataset and tokenizer: letters (any characters) become numbers, called tokens
@@ -48,7 +48,7 @@ def read_docs():
 
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     docs = [line.strip() for line in text.split("\n") if line.strip()]
-    if not docs or "\0" in text or "\ufffd" in text:  # \ufffd: not UTF-8
+    if not docs or "\0" in text or "\ufffd" in text:
         raise ValueError("input.txt must have text in UTF-8, one document a line")
     return docs
 
@@ -75,35 +75,42 @@ class Value:
         self.grad = 0.0                    # d loss / d self, after loss.backward()
         self.serial = next(Value.serials)  # larger than those of its inputs
 
-    # Each operation: its result, its inputs, the derivative for each. k is a number.
+    def __repr__(self):
+        return f"Value({self.data:.6g}, grad={self.grad:.6g})"
+
+    # Each operation gives its result, its inputs, and the derivative for each input.
     def __add__(a, b):
-        b = Value(b) if isinstance(b, (int, float)) else b
+        b = as_value(b)
         return Value(a.data + b.data, (a, b), (1.0, 1.0))
 
     def __sub__(a, b):
-        b = Value(b) if isinstance(b, (int, float)) else b
+        b = as_value(b)
         return Value(a.data - b.data, (a, b), (1.0, -1.0))
 
     def __mul__(a, b):
-        b = Value(b) if isinstance(b, (int, float)) else b
+        b = as_value(b)
         return Value(a.data * b.data, (a, b), (b.data, a.data))
 
-    def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
-    def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-    def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
+    def __pow__(a, k):  # k is a plain number
+        return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
 
-    # The others are made of these. Python calls those with an r for 2 + a, 2 - a, ...
+    def exp(a):
+        return Value(math.exp(a.data), (a,), (math.exp(a.data),))
+
+    def log(a):
+        return Value(math.log(a.data), (a,), (1 / a.data,))
+
+    # The others are made of these. Python calls the last four for 2 + a, 2 - a, ...
     def __neg__(a): return a * -1
     def __truediv__(a, b): return a * b ** -1
     def __radd__(a, b): return a + b
     def __rsub__(a, b): return -a + b
     def __rmul__(a, b): return a * b
     def __rtruediv__(a, b): return a ** -1 * b
-    def __repr__(a): return f"Value({a.data:.6g}, grad={a.grad:.6g})"
 
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
-        The grads of weights and constants add up, from one call to the next.
+        Those of weights and constants add up, from one call to the next.
 
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
@@ -118,16 +125,21 @@ class Value:
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0  # from an earlier call
+                    source.grad = 0.0  # in case of a second call
                     nodes.add(source)
                     stack.append(source)
 
         # Newest first (reverse topological order): when a node's turn comes, its grad
         # is complete, because all that was computed from it is newer.
         self.grad = 1.0  # d self / d self
-        for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
+        for node in sorted(nodes, key=operator.attrgetter("serial"), reverse=True):
             for source, local_grad in zip(node.inputs, node.local_grads):
                 source.grad += local_grad * node.grad
+
+
+def as_value(number):
+    """Return a plain number as a constant Value, and a Value as it is."""
+    return Value(number) if isinstance(number, (int, float)) else number
 
 
 def dot(a, b):
@@ -145,16 +157,16 @@ def dot(a, b):
 # [n] is a vector, a list of n Values, and [m][n] a matrix, a list of m rows [n].
 # With the settings above, this happens to each token:
 #
-#     embedding    the token's vector plus the vector of its position       x [16]
-#     layer        x plus what attention finds in all tokens so far         x [16]
-#                  x plus what the mlp finds in this one                    x [16]
-#     logits       the dot product of x with a vector for each token          [27]
+#     embedding    add the token's vector and the vector of its position    x [16]
+#     layer        add to x what attention finds in the tokens so far       x [16]
+#                  add to x what the mlp finds in this token                x [16]
+#     logits       compare x with a vector for each possible next token       [27]
 
 def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
-    """Return random weights. ValueError if n_embd is not a multiple of n_head."""
-    if min(n_embd, n_head, block_size) < 1 or n_embd % n_head != 0:
-        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head},"
-                         f" and block_size = {block_size} at least 1")
+    """Return random weights. Nobody programs what to look for: training finds weights
+    that make the loss fall. ValueError if n_embd is not a multiple of n_head."""
+    if n_head < 1 or n_embd % n_head != 0:
+        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
     head_dim = n_embd // n_head
 
     def matrix(m, n):
@@ -165,10 +177,11 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
         "wpe": matrix(block_size, n_embd),      # position embeddings
         "lm_head": matrix(vocab_size, n_embd),  # from x to logits
         "layers": [{
-            "attn_wq": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to query
-            "attn_wk": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to key
-            "attn_wv": [matrix(head_dim, n_embd) for _ in range(n_head)],  # to value
-            "attn_wo": matrix(n_embd, n_embd),      # output projection
+            # For each head, from x to query, to key, and to value:
+            "attn_wq": [matrix(head_dim, n_embd) for _ in range(n_head)],
+            "attn_wk": [matrix(head_dim, n_embd) for _ in range(n_head)],
+            "attn_wv": [matrix(head_dim, n_embd) for _ in range(n_head)],
+            "attn_wo": matrix(n_embd, n_embd),      # from all heads to x
             "mlp_fc1": matrix(4 * n_embd, n_embd),  # from x to hidden
             "mlp_fc2": matrix(n_embd, 4 * n_embd),  # from hidden to x
         } for _ in range(n_layer)],
@@ -178,7 +191,7 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
 def parameters(model):
     """Return all Values in a model, or in any part of it, as one list."""
     if isinstance(model, dict):
-        model = list(model.values())
+        return parameters(list(model.values()))
     if isinstance(model, (list, tuple)):
         return [param for part in model for param in parameters(part)]
     return [model]
@@ -197,8 +210,8 @@ def add(x, y):
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row: large if both point one
-    way, negative if they point opposite ways."""
+    """[n], [m][n] -> [m]. The dot product of x with each row: large if both point the
+    same way, negative if they point opposite ways."""
     return [dot(row, x) for row in matrix]
 
 
@@ -213,8 +226,8 @@ def softmax(scores):
 
 
 def log_softmax(scores):
-    """[n] -> [n]. The logarithms of softmax: log(e^score / total) = score - log(total).
-    First, 9 and 7 become 0 and -2: the same ratio, e^2, but exp cannot overflow."""
+    """[n] -> [n]. Logarithms of softmax: log(e^score / total) = score - log(total)."""
+    # Subtracting the largest score changes no ratio, and exp cannot overflow.
     largest = max(score.data for score in scores)
     shifted = [score - largest for score in scores]
     log_total = sum(score.exp() for score in shifted).log()
@@ -234,7 +247,8 @@ def attention(query, keys, values):
 
     Each of t tokens has a key, which says what it offers, and a value, a vector to pass
     on. The last one also has a query, which says what it looks for: vowels, perhaps.
-    The better a key matches the query, the more its value counts in the average:
+    The better a key matches the query, the more its value counts in the average. If
+    d = 2, and two tokens have been read:
 
         query [4, 0]             key [1, 0]           key [0, 1]
         dot product / sqrt(d)    4 / 1.414 = 2.83     0 / 1.414 = 0
@@ -242,8 +256,8 @@ def attention(query, keys, values):
         value                    [10, 0]              [0, 10]
         average                  94% of [10, 0] + 6% of [0, 10] = [9.4, 0.6]
 
-    A sum of d products of random sign grows as sqrt(d). Without the division, softmax
-    of long vectors would give nearly all weight to one token."""
+    Dot products of random vectors grow with sqrt(d). Without the division, softmax
+    would give nearly all weight to one token if d is large."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # all first entries, all second entries, ...
@@ -251,9 +265,9 @@ def attention(query, keys, values):
 
 
 def multi_head_attention(x, layer, layer_cache):
-    """[n_embd] -> [n_embd]. Self-attention, by heads with weights of their own. Nobody
-    says what a head is to look for: training finds weights that lower the loss. The
-    cache never holds later tokens, so this is causal without a causal mask."""
+    """[n_embd] -> [n_embd]. Self-attention: each head has its own weights, to look for
+    something else. Tokens come one by one, so the cache holds keys and values of this
+    token and earlier ones, never of the future: no causal mask is needed."""
     concatenated = []
     for head, (keys, values) in enumerate(layer_cache):
         query = linear(x, layer["attn_wq"][head])
@@ -272,27 +286,26 @@ def mlp(x, layer):
 
 
 def gpt(token, position, cache, model):
-    """Read one token: put its keys and values in the cache, and return the logits."""
+    """Read one token: put its keys and values in the cache, and return the logits for
+    the next."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
     # The position has a vector, too, because attention is blind to order.
     x = add(model["wte"][token], model["wpe"][position])
     x = rmsnorm(x)
 
-    # Residual connections: what is found in rmsnorm(x) (pre-norm) is added to x, and
-    # replaces nothing. The gradient passes through + unchanged, back to the embeddings.
+    # Residual connections: what is found is added to x, and replaces nothing. Through +
+    # the gradient passes unchanged, back to the embeddings.
     for i, layer in enumerate(model["layers"]):
         x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
         x = add(x, mlp(rmsnorm(x), layer))
     return linear(x, model["lm_head"])
 
-# GPT-2 (Radford et al. 2019) has LayerNorm and GELU in place of rmsnorm and relu, and
-# biases and dropout. It has a norm before lm_head, not after wte, and lm_head is wte.
-
 
 # %% Training
 def document_loss(tokens, model):
-    """Return the mean of -log(p), where p is the probability of the token that came
-    (cross-entropy): 0 for a sure guess, p = 1, and 3.3 for a blind one, p = 1/27."""
+    """Predict each token of a document from those before it. Return the mean of
+    -log(p), where p is the probability of the token that came (cross-entropy). It is
+    0 for a sure guess, p = 1, and 3.3 for a blind one, p = 1/27."""
     losses = []
     cache = new_cache(model)
     for position, (token, target) in enumerate(zip(tokens, tokens[1:])):
@@ -302,12 +315,16 @@ def document_loss(tokens, model):
 
 
 def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
-    """Update the weights by the optimizer Adam (Kingma and Ba 2014), and clear their
-    gradients. Usual for beta1 and beta2 are 0.9 and 0.999."""
+    """Update the weights by Adam (Kingma and Ba 2014), and clear their gradients.
+
+    Plain gradient descent, weight -= rate * grad, moves each weight downhill. Adam
+    replaces grad by m / sqrt(v). m is a running mean of grad, because the grad of a
+    single name is a poor guide. v is a running mean of grad ** 2, so sqrt(v) is the
+    usual size of grad, and weights with small gradients move as far as others."""
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
     for i, param in enumerate(params):
-        # Running means: of grad, because one name is a poor guide, and of grad ** 2.
+        # Over about 7 names and 100. (The usual 0.9 and 0.999 mean 10 and 1,000.)
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
 
@@ -315,16 +332,13 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
         # step, m is 0.15 * grad, and is divided by 1 - 0.85 = 0.15.
         m_hat = m[i] / m_correction
         v_hat = v[i] / v_correction
-
-        # Gradient descent would move the weight downhill by rate * grad. Adam divides
-        # by the usual size of grad, so that weights with small gradients learn, too.
         param.data -= rate * m_hat / (math.sqrt(v_hat) + eps)
         param.grad = 0.0
 
 
 def train(model, docs, vocab, num_steps, learning_rate):
-    """Take a training step with docs[0], docs[1], ..., and return their losses. Ctrl-C
-    ends it. A second call begins with docs[0] again, so shuffle docs before it.
+    """Train a model on one document after another, and return the losses. Ctrl-C ends
+    it early. Each call begins with docs[0]: shuffle docs before you train on.
     ValueError if vocab does not fit the model."""
     if len(vocab) != len(model["wte"]):
         raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
@@ -334,12 +348,12 @@ def train(model, docs, vocab, num_steps, learning_rate):
     m = [0.0] * len(params)
     v = [0.0] * len(params)
     for param in params:
-        param.grad = 0.0
+        param.grad = 0.0  # from an earlier backward()
 
     with contextlib.suppress(KeyboardInterrupt):
         for step in range(num_steps):
             doc = docs[step % len(docs)][:block_size]
-            tokens = encode(doc, vocab)[:block_size + 1]
+            tokens = encode(doc, vocab)[:block_size + 1]  # the last is only a target
             rate = learning_rate * (1 - step / num_steps)  # linear decay
 
             loss = document_loss(tokens, model)  # forward pass and loss
@@ -356,18 +370,16 @@ def train(model, docs, vocab, num_steps, learning_rate):
 
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, prompt=""):
-    """Continue a prompt letter by letter (autoregressively), up to block_size letters:
-    a longer prompt is returned as it is. A temperature below 1 widens the gaps between
-    logits, so that likely letters get likelier. ValueError if it is not above 0."""
+    """Continue a prompt, each letter drawn by its probability, until BOS or block_size
+    letters. A temperature below 1 widens the gaps between the logits, so that likely
+    letters get likelier. ValueError if it is not above 0."""
     if temperature <= 0:
         raise ValueError(f"temperature = {temperature} must be above 0")
-    if len(vocab) != len(model["wte"]):
-        raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
     tokens = encode(prompt, vocab)[:-1]  # without the end
     cache = new_cache(model)
     for position in range(len(model["wpe"])):
         logits = gpt(tokens[position], position, cache, model)
-        if position == len(tokens) - 1:  # the prompt is read: write
+        if position == len(tokens) - 1:  # all is read: write on
             scaled = [logit / temperature for logit in logits]
             probs = [prob.data for prob in softmax(scaled)]
             token = random.choices(range(len(vocab)), probs)[0]

