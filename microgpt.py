@@ -1,9 +1,10 @@
 """microgpt: a complete GPT in plain Python, after Andrej Karpathy's microGPT (2026).
 
 A GPT (generative pretrained transformer) predicts the next token of a text: here, the
-next letter of a name. To write, it predicts a letter, adds it to the text, and predicts
-again. What it knows is in its weights (parameters), a few thousand numbers, random at
-first. Training takes names from input.txt one by one, and does four things with each:
+next letter of a name. To write one, such as amadon or emelen, it predicts a letter,
+adds it to the text, and predicts again. What it knows is in its weights (parameters), a
+few thousand numbers, random at first. Training takes names from input.txt one by one,
+and does four things with each:
 
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
@@ -24,7 +25,7 @@ n_head = 4            # attention heads in each layer
 block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
 learning_rate = 0.01  # how far the first steps move a weight
-temperature = 0.5     # the lower, the less random the names
+temperature = 0.5     # above 0; the lower, the less random the names
 num_samples = 20      # names to write at the end
 prompt = ""           # how these names begin: try "mar"
 seed = 42
@@ -235,8 +236,8 @@ def log_softmax(scores):
 
 
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019, without
-    their gain), so that its entries keep one size, however much layers add to them."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019; no learned
+    gain here), so that its entries keep one size, however much layers add to them."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + 1e-5) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -246,7 +247,7 @@ def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
 
     Each of t tokens has a key, which says what it offers, and a value, a vector to pass
-    on. The last one also has a query, which says what it looks for: vowels, perhaps.
+    on. The token being read has a query, which says what it looks for: vowels, perhaps.
     The better a key matches the query, the more its value counts in the average. If
     d = 2, and two tokens have been read:
 
@@ -278,9 +279,9 @@ def multi_head_attention(x, layer, layer_cache):
 
 
 def mlp(x, layer):
-    """[n_embd] -> [n_embd]. Multilayer perceptron. The rows of fc1 are patterns, and
-    relu drops those that x does not have. fc2 turns the others into a vector to add.
-    Without relu, two matrices could do no more than one."""
+    """[n_embd] -> [n_embd]. Multilayer perceptron: fc1 scores x against 4 * n_embd
+    patterns, relu drops the negative scores, and fc2 has a vector (a column) to add for
+    each of the others. Without relu, two matrices could do no more than one."""
     hidden = relu(linear(x, layer["mlp_fc1"]))
     return linear(hidden, layer["mlp_fc2"])
 
@@ -371,8 +372,8 @@ def train(model, docs, vocab, num_steps, learning_rate):
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, prompt=""):
     """Continue a prompt, each letter drawn by its probability, until BOS or block_size
-    letters. A temperature below 1 widens the gaps between the logits, so that likely
-    letters get likelier. ValueError if it is not above 0."""
+    letters; a longer prompt comes back as it is. A temperature below 1 widens the gaps
+    between logits, and likely letters get likelier. ValueError if it is 0 or less."""
     if temperature <= 0:
         raise ValueError(f"temperature = {temperature} must be above 0")
     tokens = encode(prompt, vocab)[:-1]  # without the end
