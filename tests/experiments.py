@@ -185,6 +185,21 @@ def counting():
         print(f"{title:<20}" + "".join([f"  {loss:.2f}  " for loss in row]).rstrip())
 
 
+def looking():
+    """What a head looks at that has learned to copy: the piece of experiments.md, on "twice"."""
+    [piece] = [piece for piece in blocks("python") if "looks at" in piece]
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "input.txt"), "w", encoding="utf-8") as file:
+            file.write(twice())
+        os.chdir(folder)
+        variables = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(read("microgpt.py"), variables)
+        os.chdir(here)
+    exec(piece.replace("marina", "deahdeah"), variables)
+
+
 def compare(function):
     """Print what a function prints, and whether it stands on one of the pages."""
     with contextlib.redirect_stdout(io.StringIO()) as screen:
@@ -195,7 +210,7 @@ def compare(function):
 
 def main(arguments):
     stated = experiments()
-    special = {"picture": picture, "counting": counting}
+    special = {"picture": picture, "looking": looking, "counting": counting}
     seeds = [word for word in arguments if word.isdigit()] or SEEDS
     names = [word for word in arguments if not word.isdigit()] or [*stated, *special]
     if not set(names) <= {*stated, *special}:
