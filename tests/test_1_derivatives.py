@@ -135,19 +135,6 @@ class Derivatives(unittest.TestCase):
         a, b = values(1.0, 2.0), values(3.0, 4.0)
         self.assertEqual(set(dot(a, b).inputs), {*a, *b})
 
-    def test_dot_and_add_refuse_unequal_lengths_and_name_both(self):
-        for function in (dot, add):
-            for m, n in ((2, 3), (3, 2), (0, 1)):
-                with self.assertRaisesRegex(ValueError, rf"\b{m}\b.*\b{n}\b"):
-                    function(values(*[1.0] * m), values(*[1.0] * n))
-
-    def test_a_matrix_widened_alone_is_an_error_and_not_cut_silently(self):
-        for name in ("mlp_fc1", "attn_wo"):
-            model = model_of(vocab_size=3, n_layer=1)
-            model["layers"][0][name] *= 2
-            with self.subTest(name), self.assertRaises(ValueError):
-                document_loss([2, 0, 1, 2], model)
-
     def test_heads_and_mlp_have_the_right_derivatives_for_x_and_weights(self):
         [layer] = model_of(vocab_size=3, n_layer=1, n_embd=4)["layers"]
         x = values(0.5, -1.0, 2.0, 0.3)

@@ -1,9 +1,8 @@
 """Second: does backward() find its way through any graph, and does none spoil the next?"""
-import gc
 import unittest
 
-from program import model_of, values
-from microgpt import BOS, Value, adam, document_loss, encode, linear, parameters, sample
+from program import values
+from microgpt import Value, linear
 
 
 class Paths(unittest.TestCase):
@@ -73,34 +72,6 @@ class MoreThanOnce(unittest.TestCase):
             a.grad = 0.0
             c.backward()
             self.assertEqual(a.grad, 27.0)
-
-
-class Training(unittest.TestCase):
-    def setUp(self):
-        self.vocab = ["a", "b", BOS]
-        self.model = model_of(vocab_size=3, n_embd=4)
-        self.params = parameters(self.model)
-
-    def gradients(self):
-        for param in self.params:
-            param.grad = 0.0
-        document_loss(encode("abba", self.vocab), self.model).backward()
-        return [param.grad for param in self.params]
-
-    @unittest.skipUnless(hasattr(gc, "is_tracked"), "only CPython counts references")
-    def test_a_step_and_a_sample_leave_nothing_for_the_garbage_collector(self):
-        gc.collect()
-        gc.disable()
-        self.addCleanup(gc.enable)
-        m, v = [[0.0] * len(self.params) for _ in range(2)]
-        alive = []
-        for step in range(3):
-            self.gradients()
-            adam(self.params, m, v, step, 0.01)
-            sample(self.model, self.vocab)
-            alive.append(len(gc.get_objects()))
-        self.assertEqual(gc.collect(), 0)             # there are no cycles,
-        self.assertLessEqual(alive[2], alive[1] + 5)  # and nothing is kept from step to step
 
 
 if __name__ == "__main__":

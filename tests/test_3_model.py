@@ -72,11 +72,6 @@ class Functions(CloseTestCase):
         self.assertEqual(encode("emma", [*"abcdefghijklmnopqrstuvwxyz", BOS]),
                          [26, 4, 12, 12, 0, 26])
 
-    def test_an_unknown_letter_is_named_beside_those_that_are_known(self):
-        for call in (lambda: encode("abBa", VOCAB), lambda: sample(small_model(), VOCAB, 1, "B")):
-            with self.assertRaisesRegex(ValueError, "'B'.*'abcd'"):
-                call()
-
 
 class Weights(unittest.TestCase):
     def test_they_have_these_names_and_shapes_and_are_drawn_in_this_order(self):
@@ -116,11 +111,6 @@ class Weights(unittest.TestCase):
         self.assertEqual([x.data for x in found if x in parameters(more)], [1.0, 2.0, 3.0, 4.0])
         self.assertEqual(parameters(more[0]), more[0])
 
-    def test_heads_that_do_not_divide_the_width_are_refused_with_both_values(self):
-        for n_head in (3, 0, -2, 32):
-            with self.assertRaisesRegex(ValueError, rf"n_embd = 16 .*n_head = {n_head}\b"):
-                new_model(5, 1, 16, n_head, 6)
-
 
 class Reading(CloseTestCase):
     def test_a_later_token_changes_no_earlier_logits_an_earlier_one_all_later(self):
@@ -141,13 +131,6 @@ class Reading(CloseTestCase):
             for tokens, cache in documents:
                 logits = data(gpt(tokens[i], i, cache, model))
                 self.assertEqual(logits, read(tokens[:i + 1], model)[-1])
-
-    def test_a_cache_that_does_not_fit_is_an_error_and_skips_no_layer(self):
-        model = small_model(n_layer=2)
-        others = [small_model(n_layer=1), small_model(n_head=1), small_model(n_head=4)]
-        for cache in ([], [[], []], *map(new_cache, others)):
-            with self.assertRaises((IndexError, ValueError)):
-                gpt(0, 0, cache, model)
 
     def test_the_order_of_earlier_tokens_is_known_from_position_embeddings_only(self):
         model = small_model(n_layer=1)
@@ -179,29 +162,6 @@ class Reading(CloseTestCase):
         self.assert_close(data(mlp(rmsnorm(x), layer)), data(linear(hidden, layer["mlp_fc2"])))
         x = add(x, linear(hidden, layer["mlp_fc2"]))
         self.assert_close(read([2], model)[0], data(linear(x, model["lm_head"])))
-
-    def test_forty_layers_train(self):
-        model = small_model(n_layer=40)
-        document_loss([4, 0, 1, 4], model).backward()
-        grads = [weight.grad for weight in parameters(model["layers"][0]["attn_wv"])]
-        self.assertNotIn(0.0, grads)
-
-    def test_work_grows_no_faster_than_the_multiplications_a_gpt_needs(self):
-        def work(length, n_embd, n_layer):
-            """Return how many edges the graph has for each multiplication that a GPT needs."""
-            model = small_model(n_layer=n_layer, n_embd=n_embd, block_size=length)
-            nodes = fresh = {document_loss([i % 5 for i in range(length + 1)], model)}
-            while fresh:
-                fresh = {value for node in fresh for value in node.inputs} - nodes
-                nodes = nodes | fresh
-            weights = 5 * n_embd + n_layer * 12 * n_embd ** 2  # each is used at each position
-            multiplications = length * weights + n_layer * length ** 2 * n_embd
-            return sum([len(node.inputs) for node in nodes]) / multiplications
-
-        small = dict(length=4, n_embd=8, n_layer=2)
-        for setting in small:
-            large = dict(small, **{setting: 5 * small[setting]})
-            self.assertLess(work(**large), 1.25 * work(**small), setting)
 
 
 class Loss(CloseTestCase):
@@ -253,11 +213,6 @@ class Samples(CloseTestCase):
         random.seed(7)
         self.assertEqual(sample(model, VOCAB, prompt="ab"), "ab" + "".join(drawn[:4]))
         self.assertEqual("abcd"[int(random.random() * 4)], drawn[4])
-
-    def test_a_temperature_that_is_not_above_0_is_refused(self):
-        for temperature in (0, -1, 0.0):
-            with self.assertRaisesRegex(ValueError, f"temperature.*{temperature}"):
-                sample(small_model(), VOCAB, temperature)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,16 @@ class WithoutOneTheNamesAreDownloaded(FolderTestCase):
                 self.assertRegex(str(error), rf"\A.*input\.txt.*{reason}.*\Z")
                 self.assertEqual(os.listdir(), [])
 
+    def test_and_learned_by_a_run_in_an_empty_folder(self):
+        program = source(**FAST)
+        self.enter_folder()
+        with mock.patch("urllib.request.urlopen", return_value=io.BytesIO(NAMES.encode())):
+            with contextlib.redirect_stdout(io.StringIO()) as screen:
+                exec(program, {"__name__": "__main__"})
+        self.assertRegex(screen.getvalue(), r"\A.*names.txt\nnum docs: 5\n")
+        self.assertEqual(len(printed_losses(screen.getvalue())), 3)
+        self.assertEqual(len(printed_names(screen.getvalue())), 2)
+
     def test_in_a_run_that_is_one_line_and_no_traceback(self):
         program = source(**FAST)
         self.enter_folder()

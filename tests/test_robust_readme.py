@@ -130,6 +130,35 @@ class TheOutputsAreThoseOfTheDefaultRun(FolderTestCase):
         self.assertEqual(untrained, printed_names(screen.getvalue()))
 
 
+class ThePagesSayTrue(FolderTestCase):
+    def test_what_is_saved_and_loaded_is_the_model_whatever_the_settings_say(self):
+        self.enter_folder()
+        variables = {"__name__": "__main__"}
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(source(**SHORT, n_layer=2, n_embd=8, n_head=2, block_size=5), variables)
+            weights = [param.data for param in variables["parameters"](variables["model"])]
+            variables.update(n_layer=1, n_embd=16, n_head=4, block_size=16, seed=1)
+            save, load = [piece for piece in PIECES if "json" in piece]
+            exec(save, variables)
+            variables["model"] = None
+            exec(load, variables)
+        loaded = variables["parameters"](variables["model"])
+        self.assertEqual([param.data for param in loaded], weights)
+        self.assertEqual({type(param) for param in loaded}, {variables["Value"]})
+
+    def test_an_experiment_with_a_program_that_crashes_shows_its_last_line(self):
+        folder = self.enter_folder()
+        shutil.copytree(os.path.join(ROOT, "tests"), os.path.join(folder, "tests"))
+        shutil.copy(os.path.join(ROOT, "README.md"), folder)
+        with open("microgpt.py", "w", encoding="utf-8") as file:
+            file.write(source().replace("    random.seed(seed)\n", "    raise KeyError('here')\n"))
+        done = subprocess.run([sys.executable, "tests/experiments.py", "default", "42"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"KeyError: 'here'\n\Z")
+        self.assertNotIn("Traceback", done.stderr)
+
+
 class TheSessionsPrintWhatTheySay(FolderTestCase):
     def play(self, variables, sessions):
         self.assertTrue(SESSIONS)
