@@ -214,7 +214,7 @@ def main(arguments):
     seeds = [word for word in arguments if word.isdigit()] or SEEDS
     names = [word for word in arguments if not word.isdigit()] or [*stated, *special]
     if not set(names) <= {*stated, *special}:
-        raise SystemExit(f"These are on the pages: {', '.join([*stated, *special])}")
+        raise SystemExit("\n    ".join(["These are on the pages:", *stated, *special]))
     default = None
     for name in names:
         if name in special:
