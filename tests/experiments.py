@@ -1,11 +1,11 @@
 """The experiments of experiments.md, run anew. In the project's folder, type
 
-    python3 tests/experiments.py                  all of them, in two hours or so
+    python3 tests/experiments.py                  all of them, in more than an hour
     python3 tests/experiments.py "no relu"        one of them, with seeds 42, 1, 2 and 3
     python3 tests/experiments.py "no relu" 42     with one seed
     python3 tests/experiments.py picture          the picture of the loss
 
-(With pypy3 in place of python3, it takes half an hour.) On the pages, README.md and
+(It takes less with pypy3 in place of python3.) On the pages, README.md and
 experiments.md, a block of changed lines has "-" for a line of microgpt.py and "+" for
 what takes its place, under "@@" and the name of the change. A block of output has the
 name of an experiment, the mean of the last 100 losses with each seed, and what the model

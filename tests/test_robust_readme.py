@@ -99,7 +99,7 @@ class TheOutputsAreThoseOfTheDefaultRun(FolderTestCase):
         random.setstate(state)
         checked = 0
         for piece, output in re.findall(r"(?ms)^```python\n([^>].*?)^```\n\n"
-                                        r"(?:Output:\n\n)?(?:```text\n(.*?)^```)?",
+                                        r"(?:Output[^\n]*:\n\n)?(?:```text\n(.*?)^```)?",
                                         README + EXPERIMENTS):
             with contextlib.redirect_stdout(io.StringIO()) as screen:
                 exec(piece, variables)
