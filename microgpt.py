@@ -218,7 +218,8 @@ def linear(x, matrix):
 
 def relu(x):
     """[n] -> [n]. Replace negative entries by 0 (rectified linear unit)."""
-    return [entry if entry.data > 0 else Value(0.0) for entry in x]
+    zero = Value(0.0)
+    return [entry if entry.data > 0 else zero for entry in x]
 
 
 def softmax(scores):
