@@ -111,7 +111,7 @@ class Value:
 
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
-        Those of weights and constants add up, from one call to the next.
+        The grads of weights and constants add up, from one call to the next.
 
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
@@ -145,7 +145,8 @@ def as_value(number):
 
 def dot(a, b):
     """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). The derivatives are b[i]
-    for a[i], and a[i] for b[i]. One node is faster than 16 with * and 15 with +."""
+    for a[i], and a[i] for b[i]. ValueError if the lengths differ. For 16 entries, one
+    node is faster than 16 with * and 15 with +."""
     if len(a) != len(b):
         raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
     a_data = [entry.data for entry in a]
@@ -156,7 +157,7 @@ def dot(a, b):
 
 # %% Model: from a token to logits, a score for every token that could come next
 # [n] is a vector, a list of n Values, and [m][n] a matrix, a list of m rows [n].
-# With the settings above, this happens to each token:
+# With the settings above, this happens to each token (norms aside):
 #
 #     embedding    add the token's vector and the vector of its position    x [16]
 #     layer        add to x what attention finds in the tokens so far       x [16]
@@ -164,8 +165,8 @@ def dot(a, b):
 #     logits       compare x with a vector for each possible next token       [27]
 
 def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
-    """Return random weights. Nobody programs what to look for: training finds weights
-    that make the loss fall. ValueError if n_embd is not a multiple of n_head."""
+    """Return the weights, random at first. Nobody programs what to look for: training
+    finds weights that lower the loss. ValueError if n_head does not divide n_embd."""
     if n_head < 1 or n_embd % n_head != 0:
         raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
     head_dim = n_embd // n_head
@@ -204,7 +205,7 @@ def new_cache(model):
 
 
 def add(x, y):
-    """[n], [n] -> [n]. Add two vectors, entry by entry."""
+    """[n], [n] -> [n]. Add two vectors. ValueError if the lengths differ."""
     if len(x) != len(y):
         raise ValueError(f"sum of {len(x)} numbers with {len(y)} numbers")
     return [a + b for a, b in zip(x, y)]
