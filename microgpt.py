@@ -230,7 +230,7 @@ def softmax(scores):
 
 def log_softmax(scores):
     """[n] -> [n]. Logarithms of softmax: log(e^score / total) = score - log(total)."""
-    # Subtracting the largest score changes no ratio, and exp cannot overflow.
+    # With the largest subtracted, 9 and 7 become 0 and -2: no overflow, the same ratio.
     largest = max(score.data for score in scores)
     shifted = [score - largest for score in scores]
     log_total = sum(score.exp() for score in shifted).log()
