@@ -327,7 +327,7 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
     for i, param in enumerate(params):
-        # Over about 7 names and 100. (The usual 0.9 and 0.999 mean 10 and 1,000.)
+        # m goes back about 7 names, v 100. (The usual 0.9 and 0.999: 10 and 1,000.)
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
 
