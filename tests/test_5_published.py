@@ -9,7 +9,7 @@ beside it, let its step line print {loss.data!r} in place of {loss.data:.4f}, an
 
 "other settings": with any other program of the kind, these settings and this text, or input.txt
 if none is given. Those here come from one whose backward pass is derived by hand, without a graph;
-test_6_pytorch.py makes them once more with PyTorch.
+test_robust_pytorch.py makes them once more with PyTorch.
 """
 import contextlib
 import io
