@@ -217,7 +217,10 @@ class TheSurroundings(unittest.TestCase):
                 return DOCS[i]
 
         model = model_of(len(VOCAB), n_layer=1, n_embd=4)
-        losses, _ = quietly(train, model, Interrupting(DOCS), VOCAB, 5, 0.0)
+        try:
+            losses, _ = quietly(train, model, Interrupting(DOCS), VOCAB, 5, 0.0)
+        except KeyboardInterrupt:
+            self.fail("train() ends in a KeyboardInterrupt")
         self.assertEqual(losses, quietly(train, model, DOCS, VOCAB, 2, 0.0)[0])
 
     def test_an_interrupted_backward_spoils_nothing_for_the_next(self):
