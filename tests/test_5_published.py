@@ -25,15 +25,20 @@ DEFAULTS = dict(n_layer=1, n_embd=16, n_head=4, block_size=16, num_steps=1000, l
                 temperature=0.5, num_samples=20, seed=42)
 
 
-def losses_and_names(text, **changed):
-    """What a run prints, by calls: the losses of all steps, and the names."""
-    settings = dict(DEFAULTS, **changed)
+def prepare(text, settings):
+    """What a run makes before it trains: documents, vocabulary and model."""
     random.seed(settings["seed"])
     docs = text.split()
     random.shuffle(docs)
     vocab = sorted(set("".join(docs))) + [BOS]
     shape = [settings[name] for name in ("n_layer", "n_embd", "n_head", "block_size")]
-    model = new_model(len(vocab), *shape)
+    return docs, vocab, new_model(len(vocab), *shape)
+
+
+def losses_and_names(text, **changed):
+    """What a run prints, by calls: the losses of all steps, and the names."""
+    settings = dict(DEFAULTS, **changed)
+    docs, vocab, model = prepare(text, settings)
     with contextlib.redirect_stdout(io.StringIO()):
         losses = train(model, docs, vocab, settings["num_steps"], settings["learning_rate"])
     names = [sample(model, vocab, settings["temperature"]) for _ in range(settings["num_samples"])]

@@ -3,21 +3,17 @@ import random
 import unittest
 
 from program import read
-from microgpt import BOS, encode, new_model
-from test_5_published import DEFAULTS, KNOWN_GOOD
+from microgpt import BOS, encode
+from test_5_published import DEFAULTS, KNOWN_GOOD, prepare
 from test_6_pytorch import tensors, torch, torch_logits, torch_loss
 
 
 def torch_losses_and_names(text, **changed):
     """Train and sample with PyTorch. Only the random weights come from new_model()."""
     settings = dict(DEFAULTS, **changed)
-    random.seed(settings["seed"])
-    docs = text.split()
-    random.shuffle(docs)
-    vocab = sorted(set("".join(docs))) + [BOS]
+    docs, vocab, model = prepare(text, settings)
+    parts = tensors(model)
     n_head, block_size = settings["n_head"], settings["block_size"]
-    parts = tensors(new_model(len(vocab), settings["n_layer"], settings["n_embd"], n_head,
-                              block_size))
     params = [tensor.requires_grad_() for part in parts for tensor in part.values()]
     optimizer = torch.optim.Adam(params, betas=(0.85, 0.99), eps=1e-8)
     losses = []

@@ -295,8 +295,7 @@ class TheNotebook(unittest.TestCase):
         _, printed = run_here(self, fast())
         self.assertEqual((len(printed_losses(printed)), len(printed_names(printed))), (3, 2))
         titles = [re.match(r"# %% (\w+)", cell)[1] for cell in cells(fast())[1:]]
-        self.assertEqual(titles, ["Settings", "Dataset", "Autograd", "Model", "Training", "Sampling",
-                                  "Run"])
+        self.assertEqual(" ".join(titles), "Settings Dataset Autograd Model Training Sampling Run")
         self.assertEqual(run_here(self, *cells(fast()))[1], printed)
 
     def test_afterward_the_documents_the_model_and_the_losses_are_there(self):
