@@ -1,15 +1,17 @@
 """microgpt: a complete GPT in plain Python, after Andrej Karpathy's microGPT (2026).
 
-A GPT (generative pretrained transformer) predicts the next token of a text: here, the
-next letter of a name. To write one, such as amadon or emelen, it predicts a letter,
-adds it to the text, and predicts again. What it knows is in its weights (parameters), a
-few thousand numbers, random at first. Training takes names from input.txt one by one,
-and does four things with each:
+A GPT (generative pretrained transformer) is a language model: it predicts the next
+token of a text, here the next letter of a name. To write, it predicts a letter, adds it
+to the text, and predicts again. All it knows is in its weights (parameters), a few
+thousand numbers, random at first. Training takes names from input.txt one by one, and
+does four things with each:
 
     forward pass     predict every letter from the letters before it
     loss             say in one number how wrong the predictions were
     backward pass    find how the loss would change with each weight (the gradient)
     update           change each weight a little, so that the loss falls
+
+After a thousand names, it makes up others, such as amadon and emelen.
 """
 import contextlib
 import itertools
@@ -18,7 +20,7 @@ import operator
 import random
 from pathlib import Path
 
-# %% Settings: change one, and run again
+# %% Settings (hyperparameters and a few others): change one, and run again
 n_layer = 1           # layers (transformer blocks)
 n_embd = 16           # length of a token's vector (embedding)
 n_head = 4            # attention heads in each layer
@@ -30,37 +32,34 @@ num_samples = 20      # names to write at the end
 prompt = ""           # how these names begin: try "mar"
 seed = 42
 
-# %% Dataset and tokenizer: letters (any characters) become numbers, called tokens
-BOS = "<BOS>"  # beginning of sequence; it marks the end, too
 
-
+# %% Dataset and tokenizer: letters become numbers, called tokens
 def read_docs():
-    """Return the documents, here names: the lines of input.txt. If there is none, first
-    download a list of names. OSError or ValueError if that fails."""
+    """Return the documents, here names: the lines of input.txt. If there is no such
+    file, download a list of names first."""
     path = Path("input.txt")
     if not path.exists() and not path.is_symlink():
         from urllib.request import urlopen
         url = "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"
         print("no input.txt here: downloading", url)
-        try:
-            path.write_bytes(urlopen(url).read())
-        except Exception as error:
-            raise OSError(f"no input.txt here, and the download failed: {error}")
+        path.write_bytes(urlopen(url).read())
 
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = path.read_text(encoding="utf-8-sig")
     docs = [line.strip() for line in text.split("\n") if line.strip()]
-    if not docs or "\0" in text or "\ufffd" in text:
-        raise ValueError("input.txt must have text in UTF-8, one document a line")
+    if not docs or "\0" in text:
+        raise ValueError("it must have text, in UTF-8")
     return docs
 
 
+BOS = "<BOS>"  # beginning of sequence; it marks the end, too
+
+
 def encode(text, vocab):
-    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. A token is an
-    index in vocab, the list ["a", ..., "z", BOS]. ValueError for an unknown letter."""
+    """Return the tokens of a text: "emma" -> [26, 4, 12, 12, 0, 26]. A token is the
+    index of a letter (any character) or BOS in vocab, the list ["a", ..., "z", BOS]."""
     for letter in text:
-        if letter not in vocab:
-            raise ValueError(f"no {letter!r} in the letters {''.join(vocab[:-1])!r}")
-    return [vocab.index(letter) for letter in [BOS, *text, BOS]]
+        assert letter in vocab, f"{letter!r} is not among the letters of {vocab}"
+    return [vocab.index(symbol) for symbol in [BOS, *text, BOS]]
 
 
 # %% Autograd: derivatives by the chain rule
@@ -76,8 +75,7 @@ class Value:
         self.grad = 0.0                    # d loss / d self, after loss.backward()
         self.serial = next(Value.serials)  # larger than those of its inputs
 
-    def __repr__(self):
-        return f"Value({self.data:.6g}, grad={self.grad:.6g})"
+    def __repr__(self): return f"Value({self.data:.6g}, grad={self.grad:.6g})"
 
     # Each operation gives its result, its inputs, and the derivative for each input.
     def __add__(a, b):
@@ -111,29 +109,29 @@ class Value:
 
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
-        The grads of weights and constants add up, from one call to the next.
+        The grads of leaves (Values without inputs) add up from one call to the next.
 
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
 
             a -> c         contributes b = 25, with b held constant
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
-
-        Together 75. Indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75."""
-        # Collect all nodes but leaves: weights and constants, which have no inputs.
+            together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75
+        """
+        # Collect all nodes but the leaves (weights and constants), and set grad to 0.
         nodes = {self}
         stack = [self]
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
-                    source.grad = 0.0  # in case of a second call
+                    source.grad = 0.0
                     nodes.add(source)
                     stack.append(source)
 
         # Newest first (reverse topological order): when a node's turn comes, its grad
         # is complete, because all that was computed from it is newer.
         self.grad = 1.0  # d self / d self
-        for node in sorted(nodes, key=operator.attrgetter("serial"), reverse=True):
+        for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for source, local_grad in zip(node.inputs, node.local_grads):
                 source.grad += local_grad * node.grad
 
@@ -144,11 +142,9 @@ def as_value(number):
 
 
 def dot(a, b):
-    """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). The derivatives are b[i]
-    for a[i], and a[i] for b[i]. ValueError if the lengths differ. For 16 entries, one
-    node is faster than 16 with * and 15 with +."""
-    if len(a) != len(b):
-        raise ValueError(f"dot product of {len(a)} numbers with {len(b)} numbers")
+    """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). The derivative with respect
+    to a[i] is b[i]. As one node, not one for each * and +, it is much faster."""
+    assert len(a) == len(b), f"dot product of vectors of length {len(a)} and {len(b)}"
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
     total = sum(map(operator.mul, a_data, b_data))
@@ -158,7 +154,6 @@ def dot(a, b):
 # %% Model: from a token to logits, a score for every token that could come next
 # [n] is a vector, a list of n Values, and [m][n] a matrix, a list of m rows [n].
 # With the settings above, this happens to each token (norms aside):
-#
 #     embedding    add the token's vector and the vector of its position    x [16]
 #     layer        add to x what attention finds in the tokens so far       x [16]
 #                  add to x what the mlp finds in this token                x [16]
@@ -166,23 +161,23 @@ def dot(a, b):
 
 def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
     """Return the weights, random at first. Nobody programs what to look for: training
-    finds weights that lower the loss. ValueError if n_head does not divide n_embd."""
-    if n_head < 1 or n_embd % n_head != 0:
-        raise ValueError(f"n_embd = {n_embd} must be a multiple of n_head = {n_head}")
-    head_dim = n_embd // n_head
+    finds weights that make the loss fall."""
+    assert n_head > 0 and n_embd % n_head == 0, f"{n_head = } must divide {n_embd = }"
 
     def matrix(m, n):
         return [[Value(random.gauss(0, 0.08)) for _ in range(n)] for _ in range(m)]
+
+    def heads():
+        return [matrix(n_embd // n_head, n_embd) for _ in range(n_head)]
 
     return {
         "wte": matrix(vocab_size, n_embd),      # token embeddings
         "wpe": matrix(block_size, n_embd),      # position embeddings
         "lm_head": matrix(vocab_size, n_embd),  # from x to logits
         "layers": [{
-            # For each head, from x to query, to key, and to value:
-            "attn_wq": [matrix(head_dim, n_embd) for _ in range(n_head)],
-            "attn_wk": [matrix(head_dim, n_embd) for _ in range(n_head)],
-            "attn_wv": [matrix(head_dim, n_embd) for _ in range(n_head)],
+            "attn_wq": heads(),                     # from x to query, for each head
+            "attn_wk": heads(),                     # from x to key
+            "attn_wv": heads(),                     # from x to value
             "attn_wo": matrix(n_embd, n_embd),      # from all heads to x
             "mlp_fc1": matrix(4 * n_embd, n_embd),  # from x to hidden
             "mlp_fc2": matrix(n_embd, 4 * n_embd),  # from hidden to x
@@ -192,11 +187,10 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
 
 def parameters(model):
     """Return all Values in a model, or in any part of it, as one list."""
-    if isinstance(model, dict):
-        return parameters(list(model.values()))
-    if isinstance(model, (list, tuple)):
-        return [param for part in model for param in parameters(part)]
-    return [model]
+    if not isinstance(model, (dict, list, tuple)):
+        return [model]
+    parts = model.values() if isinstance(model, dict) else model
+    return [param for part in parts for param in parameters(part)]
 
 
 def new_cache(model):
@@ -205,22 +199,20 @@ def new_cache(model):
 
 
 def add(x, y):
-    """[n], [n] -> [n]. Add two vectors. ValueError if the lengths differ."""
-    if len(x) != len(y):
-        raise ValueError(f"sum of {len(x)} numbers with {len(y)} numbers")
+    """[n], [n] -> [n]. Add two vectors, entry by entry."""
+    assert len(x) == len(y), f"sum of vectors of length {len(x)} and {len(y)}"
     return [a + b for a, b in zip(x, y)]
 
 
 def linear(x, matrix):
-    """[n], [m][n] -> [m]. The dot product of x with each row: large if both point the
-    same way, negative if they point opposite ways."""
+    """[n], [m][n] -> [m]. The dot product of x with each row: large if x points the
+    same way as the row, negative if it points the other way."""
     return [dot(row, x) for row in matrix]
 
 
 def relu(x):
     """[n] -> [n]. Replace negative entries by 0 (rectified linear unit)."""
-    zero = Value(0.0)
-    return [entry if entry.data > 0 else zero for entry in x]
+    return [entry if entry.data > 0 else Value(0.0) for entry in x]
 
 
 def softmax(scores):
@@ -230,7 +222,7 @@ def softmax(scores):
 
 def log_softmax(scores):
     """[n] -> [n]. Logarithms of softmax: log(e^score / total) = score - log(total)."""
-    # With the largest subtracted, 9 and 7 become 0 and -2: no overflow, the same ratio.
+    # Scores of 9 and 7 have the same softmax as 0 and -2, which can't overflow in exp.
     largest = max(score.data for score in scores)
     shifted = [score - largest for score in scores]
     log_total = sum(score.exp() for score in shifted).log()
@@ -238,8 +230,8 @@ def log_softmax(scores):
 
 
 def rmsnorm(x):
-    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019; no learned
-    gain here), so that its entries keep one size, however much layers add to them."""
+    """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
+    its entries keep one size, however much layers add to them."""
     mean_square = dot(x, x) / len(x)
     scale = (mean_square + 1e-5) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
@@ -250,14 +242,12 @@ def attention(query, keys, values):
 
     Each of t tokens has a key, which says what it offers, and a value, a vector to pass
     on. The token being read has a query, which says what it looks for: vowels, perhaps.
-    The better a key matches the query, the more its value counts in the average. If
-    d = 2, and two tokens have been read:
+    The better a key matches it, the more its value counts. If d = 2 and t = 2:
 
         query [4, 0]             key [1, 0]           key [0, 1]
         dot product / sqrt(d)    4 / 1.414 = 2.83     0 / 1.414 = 0
         softmax                  94%                  6%
-        value                    [10, 0]              [0, 10]
-        average                  94% of [10, 0] + 6% of [0, 10] = [9.4, 0.6]
+        average of values        94% of [10, 0]  +  6% of [0, 10]  =  [9.4, 0.6]
 
     Dot products of random vectors grow with sqrt(d). Without the division, softmax
     would give nearly all weight to one token if d is large."""
@@ -268,9 +258,9 @@ def attention(query, keys, values):
 
 
 def multi_head_attention(x, layer, layer_cache):
-    """[n_embd] -> [n_embd]. Self-attention: each head has its own weights, to look for
-    something else. Tokens come one by one, so the cache holds keys and values of this
-    token and earlier ones, never of the future: no causal mask is needed."""
+    """[n_embd] -> [n_embd]. Self-attention: each head learns to look for something of
+    its own. Tokens come one by one, so the cache holds keys and values of this token
+    and earlier ones, never of the future: no causal mask is needed."""
     concatenated = []
     for head, (keys, values) in enumerate(layer_cache):
         query = linear(x, layer["attn_wq"][head])
@@ -282,22 +272,24 @@ def multi_head_attention(x, layer, layer_cache):
 
 def mlp(x, layer):
     """[n_embd] -> [n_embd]. Multilayer perceptron: fc1 scores x against 4 * n_embd
-    patterns, relu drops the negative scores, and fc2 has a vector (a column) to add for
-    each of the others. Without relu, two matrices could do no more than one."""
+    patterns, relu drops negative scores, and fc2 adds up its columns, each times its
+    score. Without relu, two matrices could do no more than one."""
     hidden = relu(linear(x, layer["mlp_fc1"]))
     return linear(hidden, layer["mlp_fc2"])
 
 
 def gpt(token, position, cache, model):
-    """Read one token: put its keys and values in the cache, and return the logits for
-    the next."""
+    """Read a token: cache its keys and values, and return the logits for the next.
+
+    Differences from GPT-2 (Radford et al. 2019): RMSNorm without gain instead of
+    LayerNorm, ReLU instead of GELU, no biases, no dropout, lm_head not tied to wte, and
+    a norm right after the embeddings instead of one before lm_head."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
-    # The position has a vector, too, because attention is blind to order.
+    # The position has a vector, too, because the average in attention has no order.
     x = add(model["wte"][token], model["wpe"][position])
     x = rmsnorm(x)
 
-    # Residual connections: what is found is added to x, and replaces nothing. Through +
-    # the gradient passes unchanged, back to the embeddings.
+    # Residual connections: x is added to, not replaced, so gradients reach all layers.
     for i, layer in enumerate(model["layers"]):
         x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
         x = add(x, mlp(rmsnorm(x), layer))
@@ -323,16 +315,16 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
     Plain gradient descent, weight -= rate * grad, moves each weight downhill. Adam
     replaces grad by m / sqrt(v). m is a running mean of grad, because the grad of a
     single name is a poor guide. v is a running mean of grad ** 2, so sqrt(v) is the
-    usual size of grad, and weights with small gradients move as far as others."""
+    usual size of grad, and weights with small gradients move as far as others. m goes
+    back about 7 names, and v 100; with the usual betas, 0.9 and 0.999, further."""
+    # Bias correction: m and v start at 0, so at first they are too small. After one
+    # step, m is (1 - beta1) * grad = 0.15 * grad, and m / (1 - 0.85) is grad.
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
+
     for i, param in enumerate(params):
-        # m goes back about 7 names, v 100. (The usual 0.9 and 0.999: 10 and 1,000.)
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
-
-        # Bias correction: m and v start at 0, and are too small at first. After one
-        # step, m is 0.15 * grad, and is divided by 1 - 0.85 = 0.15.
         m_hat = m[i] / m_correction
         v_hat = v[i] / v_correction
         param.data -= rate * m_hat / (math.sqrt(v_hat) + eps)
@@ -341,11 +333,9 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
 
 def train(model, docs, vocab, num_steps, learning_rate):
     """Train a model on one document after another, and return the losses. Ctrl-C ends
-    it early. Each call begins with docs[0]: shuffle docs before you train on.
-    ValueError if vocab does not fit the model."""
-    if len(vocab) != len(model["wte"]):
-        raise ValueError(f"vocab has {len(vocab)} tokens, and wte {len(model['wte'])}")
-    block_size = len(model["wpe"])
+    it early. Each call begins with docs[0], so shuffle docs before another."""
+    vocab_size, block_size = len(model["wte"]), len(model["wpe"])
+    assert len(vocab) == vocab_size, f"vocab has {len(vocab)} tokens, wte {vocab_size}"
     losses = []
     params = parameters(model)
     m = [0.0] * len(params)
@@ -357,27 +347,25 @@ def train(model, docs, vocab, num_steps, learning_rate):
         for step in range(num_steps):
             doc = docs[step % len(docs)][:block_size]
             tokens = encode(doc, vocab)[:block_size + 1]  # the last is only a target
-            rate = learning_rate * (1 - step / num_steps)  # linear decay
+            decayed_rate = learning_rate * (1 - step / num_steps)
 
-            loss = document_loss(tokens, model)  # forward pass and loss
-            loss.backward()                      # backward pass
-            adam(params, m, v, step, rate)       # update
+            loss = document_loss(tokens, model)     # forward pass and loss
+            loss.backward()                         # backward pass
+            adam(params, m, v, step, decayed_rate)  # update
 
             losses.append(loss.data)
-            mean = sum(losses[-100:]) / len(losses[-100:])
+            recent = losses[-100:]
             print(f"step {step + 1:4d} / {num_steps:4d} | loss {loss.data:.4f}"
-                  f" | mean of last 100: {mean:<12.4f}", end="\r")
+                  f" | mean of last 100: {sum(recent) / len(recent):<12.4f}", end="\r")
     print()
     return losses
 
 
 # %% Sampling (inference): the trained model writes
 def sample(model, vocab, temperature=1.0, prompt=""):
-    """Continue a prompt, each letter drawn by its probability, until BOS or block_size
-    letters; a longer prompt comes back as it is. A temperature below 1 widens the gaps
-    between logits, and likely letters get likelier. ValueError if it is 0 or less."""
-    if temperature <= 0:
-        raise ValueError(f"temperature = {temperature} must be above 0")
+    """Continue a prompt shorter than block_size, each letter drawn by its probability.
+    Temperatures below 1 widen the gaps between logits: likely letters get likelier."""
+    assert temperature > 0, f"{temperature = } must be above 0"
     tokens = encode(prompt, vocab)[:-1]  # without the end
     cache = new_cache(model)
     for position in range(len(model["wpe"])):
@@ -397,14 +385,13 @@ if __name__ == "__main__":
     random.seed(seed)
     try:
         docs = read_docs()
-        random.shuffle(docs)
-        vocab = sorted(set("".join(docs))) + [BOS]
-        encode(prompt, vocab)  # refuse it now, not after training
-        if temperature <= 0:
-            raise ValueError(f"temperature = {temperature} must be above 0")
-        model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}")
+    except Exception as error:
+        raise SystemExit(f"cannot read or download input.txt: {error}")
+    random.shuffle(docs)
+    vocab = sorted(set("".join(docs))) + [BOS]
+    encode(prompt, vocab)  # refuse a wrong prompt now, not after training
+    assert temperature > 0, f"{temperature = } must be above 0"
+    model = new_model(len(vocab), n_layer, n_embd, n_head, block_size)
     print(f"num docs: {len(docs)}")
     print(f"vocab size: {len(vocab)}")
     print(f"num params: {len(parameters(model))}")
