@@ -32,26 +32,23 @@ num_samples = 20      # names to write at the end
 prompt = ""           # how these names begin: try "mar"
 seed = 42
 
-
 # %% Dataset and tokenizer: letters become numbers, called tokens
+BOS = "<BOS>"  # beginning of sequence; it marks the end, too
+
+
 def read_docs():
-    """Return the documents, here names: the lines of input.txt. If there is no such
-    file, download a list of names first."""
+    """Return the documents, the lines of input.txt. If it's missing, download names."""
     path = Path("input.txt")
     if not path.exists() and not path.is_symlink():
         from urllib.request import urlopen
         url = "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"
         print("no input.txt here: downloading", url)
         path.write_bytes(urlopen(url).read())
-
     text = path.read_text(encoding="utf-8-sig")
     docs = [line.strip() for line in text.split("\n") if line.strip()]
     if not docs or "\0" in text:
         raise ValueError("it must have text, in UTF-8")
     return docs
-
-
-BOS = "<BOS>"  # beginning of sequence; it marks the end, too
 
 
 def encode(text, vocab):
@@ -79,15 +76,15 @@ class Value:
 
     # Each operation gives its result, its inputs, and the derivative for each input.
     def __add__(a, b):
-        b = as_value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data + b.data, (a, b), (1.0, 1.0))
 
     def __sub__(a, b):
-        b = as_value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data - b.data, (a, b), (1.0, -1.0))
 
     def __mul__(a, b):
-        b = as_value(b)
+        b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data * b.data, (a, b), (b.data, a.data))
 
     def __pow__(a, k):  # k is a plain number
@@ -110,17 +107,14 @@ class Value:
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
         The grads of leaves (Values without inputs) add up from one call to the next.
-
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
 
             a -> c         contributes b = 25, with b held constant
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
-            together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75
-        """
+            together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75"""
         # Collect all nodes but the leaves (weights and constants), and set grad to 0.
-        nodes = {self}
-        stack = [self]
+        nodes, stack = {self}, [self]
         while stack:
             for source in stack.pop().inputs:
                 if source.inputs and source not in nodes:
@@ -134,11 +128,6 @@ class Value:
         for node in sorted(nodes, key=lambda node: node.serial, reverse=True):
             for source, local_grad in zip(node.inputs, node.local_grads):
                 source.grad += local_grad * node.grad
-
-
-def as_value(number):
-    """Return a plain number as a constant Value, and a Value as it is."""
-    return Value(number) if isinstance(number, (int, float)) else number
 
 
 def dot(a, b):
@@ -169,7 +158,6 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
 
     def heads():
         return [matrix(n_embd // n_head, n_embd) for _ in range(n_head)]
-
     return {
         "wte": matrix(vocab_size, n_embd),      # token embeddings
         "wpe": matrix(block_size, n_embd),      # position embeddings
@@ -239,7 +227,6 @@ def rmsnorm(x):
 
 def attention(query, keys, values):
     """[d], [t][d], [t][d] -> [d]. Scaled dot-product attention (Vaswani et al. 2017).
-
     Each of t tokens has a key, which says what it offers, and a value, a vector to pass
     on. The token being read has a query, which says what it looks for: vowels, perhaps.
     The better a key matches it, the more its value counts. If d = 2 and t = 2:
@@ -249,8 +236,7 @@ def attention(query, keys, values):
         softmax                  94%                  6%
         average of values        94% of [10, 0]  +  6% of [0, 10]  =  [9.4, 0.6]
 
-    Dot products of random vectors grow with sqrt(d). Without the division, softmax
-    would give nearly all weight to one token if d is large."""
+    Dot products grow with sqrt(d): undivided, large d makes softmax pick one token."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # all first entries, all second entries, ...
@@ -279,17 +265,13 @@ def mlp(x, layer):
 
 
 def gpt(token, position, cache, model):
-    """Read a token: cache its keys and values, and return the logits for the next.
-
-    Differences from GPT-2 (Radford et al. 2019): RMSNorm without gain instead of
-    LayerNorm, ReLU instead of GELU, no biases, no dropout, lm_head not tied to wte, and
-    a norm right after the embeddings instead of one before lm_head."""
+    """Read a token: cache its keys and values, and return the logits for the next."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
     # The position has a vector, too, because the average in attention has no order.
     x = add(model["wte"][token], model["wpe"][position])
     x = rmsnorm(x)
 
-    # Residual connections: x is added to, not replaced, so gradients reach all layers.
+    # Residual connections: x is added to, not replaced, and gradients pass + unchanged.
     for i, layer in enumerate(model["layers"]):
         x = add(x, multi_head_attention(rmsnorm(x), layer, cache[i]))
         x = add(x, mlp(rmsnorm(x), layer))
@@ -311,18 +293,16 @@ def document_loss(tokens, model):
 
 def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
     """Update the weights by Adam (Kingma and Ba 2014), and clear their gradients.
-
     Plain gradient descent, weight -= rate * grad, moves each weight downhill. Adam
     replaces grad by m / sqrt(v). m is a running mean of grad, because the grad of a
     single name is a poor guide. v is a running mean of grad ** 2, so sqrt(v) is the
-    usual size of grad, and weights with small gradients move as far as others. m goes
-    back about 7 names, and v 100; with the usual betas, 0.9 and 0.999, further."""
+    usual size of grad, and weights with small gradients move as far as others."""
     # Bias correction: m and v start at 0, so at first they are too small. After one
     # step, m is (1 - beta1) * grad = 0.15 * grad, and m / (1 - 0.85) is grad.
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
-
     for i, param in enumerate(params):
+        # m goes back about 7 names, v 100. (The usual 0.9 and 0.999: 10 and 1,000.)
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
         v[i] = beta2 * v[i] + (1 - beta2) * param.grad ** 2
         m_hat = m[i] / m_correction
@@ -333,13 +313,12 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
 
 def train(model, docs, vocab, num_steps, learning_rate):
     """Train a model on one document after another, and return the losses. Ctrl-C ends
-    it early. Each call begins with docs[0], so shuffle docs before another."""
+    it early. Each call begins with docs[0] and the full rate: shuffle docs before."""
     vocab_size, block_size = len(model["wte"]), len(model["wpe"])
     assert len(vocab) == vocab_size, f"vocab has {len(vocab)} tokens, wte {vocab_size}"
     losses = []
     params = parameters(model)
-    m = [0.0] * len(params)
-    v = [0.0] * len(params)
+    m, v = [0.0] * len(params), [0.0] * len(params)
     for param in params:
         param.grad = 0.0  # from an earlier backward()
 
@@ -386,7 +365,7 @@ if __name__ == "__main__":
     try:
         docs = read_docs()
     except Exception as error:
-        raise SystemExit(f"cannot read or download input.txt: {error}")
+        raise SystemExit(f"cannot read or download input.txt: {error}") from None
     random.shuffle(docs)
     vocab = sorted(set("".join(docs))) + [BOS]
     encode(prompt, vocab)  # refuse a wrong prompt now, not after training
@@ -395,9 +374,7 @@ if __name__ == "__main__":
     print(f"num docs: {len(docs)}")
     print(f"vocab size: {len(vocab)}")
     print(f"num params: {len(parameters(model))}")
-
     losses = train(model, docs, vocab, num_steps, learning_rate)
-
     print("--- inference (new, hallucinated names) ---")
     for i in range(num_samples):
         print(f"sample {i + 1:2d}: {sample(model, vocab, temperature, prompt)}")
