@@ -236,7 +236,7 @@ def attention(query, keys, values):
         softmax                  94%                  6%
         average of values        94% of [10, 0]  +  6% of [0, 10]  =  [9.4, 0.6]
 
-    Dot products grow with sqrt(d): undivided, large d makes softmax pick one token."""
+    Undivided, dot products grow with sqrt(d), and softmax nears 100% for one token."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
     columns = zip(*values)  # all first entries, all second entries, ...

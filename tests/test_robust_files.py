@@ -71,9 +71,9 @@ class ATextIsReadAsItShouldBe(FolderTestCase):
 
 
 class ABadOneEndsInOneLine(FolderTestCase):
-    def refused(self, folder, says):
+    def refused(self, folder, says, *options):
         before = contents(folder)
-        done = run(folder)
+        done = run(folder, *options)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(done.stdout, "")
         self.assertRegex(done.stderr, r"\A.*input\.txt.*\n\Z")
@@ -88,11 +88,13 @@ class ABadOneEndsInOneLine(FolderTestCase):
                            "a NUL": "emma\0\nava\n"}.items():
             with self.subTest(case):
                 self.refused(folder_with(self, text, **FAST), "(?i)utf-8")
+                self.refused(folder_with(self, text, **FAST), "(?i)utf-8", "-O")
 
     def test_when_a_directory_has_that_name(self):
         folder = folder_with(self)
         os.mkdir(os.path.join(folder, "input.txt"))
         self.refused(folder, "irectory|denied")
+        self.assertEqual(run(folder, "-i").stderr.count("Traceback"), 1)  # not that of its cause
 
     @unittest.skipIf(os.name == "nt", "symbolic links need a privilege on Windows")
     def test_when_it_is_a_link_to_nothing_which_stays_as_it_was(self):
