@@ -113,7 +113,7 @@ class Value:
             a -> c         contributes b = 25, with b held constant
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
             together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75"""
-        # Collect all nodes but the leaves (weights and constants), and set grad to 0.
+        # Collect all nodes but the leaves (weights and constants); set their grad to 0.
         nodes, stack = {self}, [self]
         while stack:
             for source in stack.pop().inputs:
