@@ -22,7 +22,7 @@ from pathlib import Path
 
 # %% Settings (hyperparameters and a few others): change one, and run again
 n_layer = 1           # layers (transformer blocks)
-n_embd = 16           # length of a token's vector (embedding)
+n_embd = 16           # numbers in a token's vector (embedding)
 n_head = 4            # attention heads in each layer
 block_size = 16       # tokens read at most (context length)
 num_steps = 1000      # training steps, one name each
@@ -133,7 +133,7 @@ class Value:
 def dot(a, b):
     """Return a[0] * b[0] + a[1] * b[1] + ... (dot product). The derivative with respect
     to a[i] is b[i]. As one node, not one for each * and +, it is much faster."""
-    assert len(a) == len(b), f"dot product of vectors of length {len(a)} and {len(b)}"
+    assert len(a) == len(b), f"dot product of vectors of {len(a)} and {len(b)} numbers"
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
     total = sum(map(operator.mul, a_data, b_data))
@@ -188,7 +188,7 @@ def new_cache(model):
 
 def add(x, y):
     """[n], [n] -> [n]. Add two vectors, entry by entry."""
-    assert len(x) == len(y), f"sum of vectors of length {len(x)} and {len(y)}"
+    assert len(x) == len(y), f"sum of vectors of {len(x)} and {len(y)} numbers"
     return [a + b for a, b in zip(x, y)]
 
 
