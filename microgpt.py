@@ -44,6 +44,7 @@ def read_docs():
         url = "https://raw.githubusercontent.com/karpathy/makemore/988aa59/names.txt"
         print("no input.txt here: downloading", url)
         path.write_bytes(urlopen(url).read())
+
     text = path.read_text(encoding="utf-8-sig")
     docs = [line.strip() for line in text.split("\n") if line.strip()]
     if not docs or "\0" in text:
@@ -87,14 +88,10 @@ class Value:
         b = Value(b) if isinstance(b, (int, float)) else b
         return Value(a.data * b.data, (a, b), (b.data, a.data))
 
-    def __pow__(a, k):  # k is a plain number
-        return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
-
-    def exp(a):
-        return Value(math.exp(a.data), (a,), (math.exp(a.data),))
-
-    def log(a):
-        return Value(math.log(a.data), (a,), (1 / a.data,))
+    # In a ** k, k is a plain number.
+    def __pow__(a, k): return Value(a.data ** k, (a,), (k * a.data ** (k - 1),))
+    def exp(a): return Value(math.exp(a.data), (a,), (math.exp(a.data),))
+    def log(a): return Value(math.log(a.data), (a,), (1 / a.data,))
 
     # The others are made of these. Python calls the last four for 2 + a, 2 - a, ...
     def __neg__(a): return a * -1
@@ -107,12 +104,14 @@ class Value:
     def backward(self):
         """Backpropagation: find the grad of every Value that self was computed from.
         The grads of leaves (Values without inputs) add up from one call to the next.
+
         Chain rule: multiply the derivatives along each path, and add up all paths.
         If a = 5, b = a ** 2 and c = a * b, two paths lead from a to c:
 
             a -> c         contributes b = 25, with b held constant
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
-            together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75"""
+            together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75
+        """
         # Collect all nodes but the leaves (weights and constants); set their grad to 0.
         nodes, stack = {self}, [self]
         while stack:
@@ -136,8 +135,7 @@ def dot(a, b):
     assert len(a) == len(b), f"dot product of vectors of {len(a)} and {len(b)} numbers"
     a_data = [entry.data for entry in a]
     b_data = [entry.data for entry in b]
-    total = sum(map(operator.mul, a_data, b_data))
-    return Value(total, (*a, *b), (*b_data, *a_data))
+    return Value(sum(map(operator.mul, a_data, b_data)), (*a, *b), (*b_data, *a_data))
 
 
 # %% Model: from a token to logits, a score for every token that could come next
@@ -158,6 +156,7 @@ def new_model(vocab_size, n_layer, n_embd, n_head, block_size):
 
     def heads():
         return [matrix(n_embd // n_head, n_embd) for _ in range(n_head)]
+
     return {
         "wte": matrix(vocab_size, n_embd),      # token embeddings
         "wpe": matrix(block_size, n_embd),      # position embeddings
@@ -220,8 +219,7 @@ def log_softmax(scores):
 def rmsnorm(x):
     """[n] -> [n]. Divide x by its root mean square (Zhang and Sennrich 2019), so that
     its entries keep one size, however much layers add to them."""
-    mean_square = dot(x, x) / len(x)
-    scale = (mean_square + 1e-5) ** -0.5  # 1e-5: never divide by 0
+    scale = (dot(x, x) / len(x) + 1e-5) ** -0.5  # 1e-5: never divide by 0
     return [entry * scale for entry in x]
 
 
@@ -236,11 +234,12 @@ def attention(query, keys, values):
         softmax                  94%                  6%
         average of values        94% of [10, 0]  +  6% of [0, 10]  =  [9.4, 0.6]
 
-    Undivided, dot products grow with sqrt(d), and softmax nears 100% for one token."""
+    Dot products of random vectors grow with sqrt(d). Without the division, softmax
+    would give nearly all weight to one token if d is large."""
     scores = [dot(query, key) / math.sqrt(len(query)) for key in keys]
     attn_weights = softmax(scores)
-    columns = zip(*values)  # all first entries, all second entries, ...
-    return [dot(attn_weights, column) for column in columns]
+    # zip(*values) gives columns: all first entries, all second entries, ...
+    return [dot(attn_weights, column) for column in zip(*values)]
 
 
 def multi_head_attention(x, layer, layer_cache):
@@ -268,8 +267,7 @@ def gpt(token, position, cache, model):
     """Read a token: cache its keys and values, and return the logits for the next."""
     # A token is only a label: m (12) is not twice g (6). Its vector can say more.
     # The position has a vector, too, because the average in attention has no order.
-    x = add(model["wte"][token], model["wpe"][position])
-    x = rmsnorm(x)
+    x = rmsnorm(add(model["wte"][token], model["wpe"][position]))
 
     # Residual connections: x is added to, not replaced, and gradients pass + unchanged.
     for i, layer in enumerate(model["layers"]):
@@ -301,6 +299,7 @@ def adam(params, m, v, step, rate, beta1=0.85, beta2=0.99, eps=1e-8):
     # step, m is (1 - beta1) * grad = 0.15 * grad, and m / (1 - 0.85) is grad.
     m_correction = 1 - beta1 ** (step + 1)
     v_correction = 1 - beta2 ** (step + 1)
+
     for i, param in enumerate(params):
         # m goes back about 7 names, v 100. (The usual 0.9 and 0.999: 10 and 1,000.)
         m[i] = beta1 * m[i] + (1 - beta1) * param.grad
@@ -350,9 +349,8 @@ def sample(model, vocab, temperature=1.0, prompt=""):
     for position in range(len(model["wpe"])):
         logits = gpt(tokens[position], position, cache, model)
         if position == len(tokens) - 1:  # all is read: write on
-            scaled = [logit / temperature for logit in logits]
-            probs = [prob.data for prob in softmax(scaled)]
-            token = random.choices(range(len(vocab)), probs)[0]
+            probs = softmax([logit / temperature for logit in logits])
+            token = random.choices(range(len(vocab)), [prob.data for prob in probs])[0]
             if vocab[token] == BOS:
                 break
             tokens.append(token)
@@ -374,7 +372,9 @@ if __name__ == "__main__":
     print(f"num docs: {len(docs)}")
     print(f"vocab size: {len(vocab)}")
     print(f"num params: {len(parameters(model))}")
+
     losses = train(model, docs, vocab, num_steps, learning_rate)
+
     print("--- inference (new, hallucinated names) ---")
     for i in range(num_samples):
         print(f"sample {i + 1:2d}: {sample(model, vocab, temperature, prompt)}")
