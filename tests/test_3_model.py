@@ -110,6 +110,7 @@ class Weights(unittest.TestCase):
         self.assertEqual(len(found), len(set(found)))
         self.assertEqual([x.data for x in found if x in parameters(more)], [1.0, 2.0, 3.0, 4.0])
         self.assertEqual(parameters(more[0]), more[0])
+        self.assertEqual(parameters((more[1], more[0][0])), [*more[1], more[0][0]])
 
 
 class Reading(CloseTestCase):
