@@ -112,7 +112,7 @@ class Value:
             a -> b -> c    contributes db/da * dc/db = 10 * 5 = 50
             together       75; indeed, c = a ** 3 has the derivative 3 * a ** 2 = 75
         """
-        # Collect all Values with inputs (no weights, no constants), and clear their grad.
+        # Collect all Values with inputs (so no weights or constants), and clear grad.
         nodes, stack = {self}, [self]
         while stack:
             for source in stack.pop().inputs:
